@@ -1,0 +1,184 @@
+//! Users, and the contract of the store that has them (Django: `auth_user`).
+//!
+//! Stops: password hashes in logs and pages.
+//!
+//! 1. [`EncodedPassword`] prints nothing, and is zeroed when dropped.
+//! 2. A store looks users up by id and by exact name, and hands out inactive ones too: whether they
+//!    may act is not the store's to decide.
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::clock::UnixTime;
+use crate::session::{BoxFuture, StoreError};
+
+/// A password as Django stores it: `algorithm$work$salt$hash`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncodedPassword(Zeroizing<String>);
+
+impl EncodedPassword {
+    /// Takes the text of the column.
+    pub fn new(encoded: impl Into<String>) -> Self {
+        Self(Zeroizing::new(encoded.into()))
+    }
+
+    /// The text, for a hasher or a store.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EncodedPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EncodedPassword(…)")
+    }
+}
+
+/// A row of `auth_user`.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The primary key.
+    pub id: i64,
+    /// The name to log in with; unique, and case counts.
+    pub username: String,
+    /// The hashed password.
+    pub password: EncodedPassword,
+    /// The given name; may be empty.
+    pub first_name: String,
+    /// The family name; may be empty.
+    pub last_name: String,
+    /// The mail address; may be empty, and need not be unique.
+    pub email: String,
+    /// May the user see the staff's pages?
+    pub is_staff: bool,
+    /// May the user act at all?
+    pub is_active: bool,
+    /// Has the user every permission?
+    pub is_superuser: bool,
+    /// When the account was made.
+    pub date_joined: UnixTime,
+    /// When the user last logged in.
+    pub last_login: Option<UnixTime>,
+}
+
+/// A user who is to be.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The name to log in with.
+    pub username: String,
+    /// The hashed password.
+    pub password: EncodedPassword,
+    /// The mail address; may be empty.
+    pub email: String,
+    /// Now.
+    pub date_joined: UnixTime,
+}
+
+/// What became of [`AccountStore::create`].
+#[derive(Clone, Debug)]
+pub enum UserCreation {
+    /// The user as stored.
+    Created(Arc<User>),
+    /// Another user has this name.
+    NameTaken,
+}
+
+/// Where users are kept.
+pub trait AccountStore: Send + Sync + 'static {
+    /// The user of this id.
+    fn by_id(&self, id: i64) -> impl Future<Output = Result<Option<Arc<User>>, StoreError>> + Send;
+
+    /// The user of exactly this name.
+    fn by_username(
+        &self,
+        username: &str,
+    ) -> impl Future<Output = Result<Option<Arc<User>>, StoreError>> + Send;
+
+    /// Adds a user, unless the name is taken.
+    fn create(
+        &self,
+        user: NewUser,
+    ) -> impl Future<Output = Result<UserCreation, StoreError>> + Send;
+
+    /// Replaces a user's password.
+    fn set_password(
+        &self,
+        id: i64,
+        password: &EncodedPassword,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Notes when a user logged in.
+    fn set_last_login(
+        &self,
+        id: i64,
+        at: UnixTime,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// [`AccountStore`] for use behind a `dyn`. Every store has it.
+pub trait DynAccountStore: Send + Sync + 'static {
+    /// See [`AccountStore::by_id`].
+    fn by_id(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>>;
+
+    /// See [`AccountStore::by_username`].
+    fn by_username<'a>(
+        &'a self,
+        username: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, StoreError>>;
+
+    /// See [`AccountStore::create`].
+    fn create(&self, user: NewUser) -> BoxFuture<'_, Result<UserCreation, StoreError>>;
+
+    /// See [`AccountStore::set_password`].
+    fn set_password<'a>(
+        &'a self,
+        id: i64,
+        password: &'a EncodedPassword,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// See [`AccountStore::set_last_login`].
+    fn set_last_login(&self, id: i64, at: UnixTime) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+impl<S: AccountStore> DynAccountStore for S {
+    fn by_id(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>> {
+        Box::pin(AccountStore::by_id(self, id))
+    }
+
+    fn by_username<'a>(
+        &'a self,
+        username: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, StoreError>> {
+        Box::pin(AccountStore::by_username(self, username))
+    }
+
+    fn create(&self, user: NewUser) -> BoxFuture<'_, Result<UserCreation, StoreError>> {
+        Box::pin(AccountStore::create(self, user))
+    }
+
+    fn set_password<'a>(
+        &'a self,
+        id: i64,
+        password: &'a EncodedPassword,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(AccountStore::set_password(self, id, password))
+    }
+
+    fn set_last_login(&self, id: i64, at: UnixTime) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(AccountStore::set_last_login(self, id, at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_1_a_user_does_not_print_the_password() {
+        let password = EncodedPassword::new("pbkdf2_sha256$1$salt$hash");
+        assert!(!format!("{password:?}").contains("hash"));
+    }
+}

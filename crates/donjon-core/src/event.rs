@@ -1,0 +1,163 @@
+//! What happened, for the security log.
+//!
+//! Stops: forged log lines (CR, LF and escape sequences in a path or a header), and secrets in
+//! logs.
+//!
+//! 1. Every refusal and every security-relevant act is one [`Event`], told once, by the room that
+//!    acted.
+//! 2. It goes through `tracing` with the target `donjon::security::<room>`.
+//! 3. It carries no token, password, cookie or key.
+//! 4. Text from a client is shortened to [`MAX_TEXT`] characters, and control characters in it are
+//!    escaped.
+
+use std::fmt::{self, Write};
+
+/// How many characters of a client's text reach the log.
+pub const MAX_TEXT: usize = 512;
+
+/// One thing that happened.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The CSRF room refused a request.
+    CsrfRefused {
+        /// The reason, as Django words it.
+        reason: &'a dyn fmt::Display,
+        /// The request's path.
+        path: &'a str,
+    },
+    /// A request named a host that the site does not answer to.
+    HostRefused {
+        /// The host as it was sent.
+        host: &'a str,
+        /// The request's path.
+        path: &'a str,
+    },
+    /// A session row could not be read: it is garbage, or signed with another key.
+    SessionSuspicious {
+        /// What was wrong with it.
+        problem: &'a dyn fmt::Display,
+    },
+    /// A session was deleted while a request that changed it was under way.
+    SessionInterrupted {
+        /// The request's path.
+        path: &'a str,
+    },
+    /// The session store failed.
+    SessionStoreFailed {
+        /// What the store said.
+        error: &'a dyn fmt::Display,
+    },
+    /// A user logged in.
+    LoggedIn {
+        /// The user's name.
+        username: &'a str,
+    },
+    /// A log-in failed.
+    LoginFailed {
+        /// The name that was tried.
+        username: &'a str,
+    },
+    /// A user logged out.
+    LoggedOut {
+        /// The user's name; empty if nobody was logged in.
+        username: &'a str,
+    },
+    /// A redirect target pointed off the site and was replaced.
+    RedirectRefused {
+        /// The target as it was sent.
+        target: &'a str,
+    },
+}
+
+impl Event<'_> {
+    /// Tells the event to the log.
+    pub fn emit(&self) {
+        match self {
+            Self::CsrfRefused { reason, path } => tracing::warn!(
+                target: "donjon::security::csrf", reason = %Printable(reason), path = %Printable(path),
+                "Forbidden"
+            ),
+            Self::HostRefused { host, path } => tracing::warn!(
+                target: "donjon::security::host", host = %Printable(host), path = %Printable(path),
+                "Invalid host"
+            ),
+            Self::SessionSuspicious { problem } => tracing::warn!(
+                target: "donjon::security::session", problem = %Printable(problem),
+                "Session data corrupted"
+            ),
+            Self::SessionInterrupted { path } => tracing::warn!(
+                target: "donjon::security::session", path = %Printable(path),
+                "The session was deleted before the request completed"
+            ),
+            Self::SessionStoreFailed { error } => tracing::error!(
+                target: "donjon::security::session", error = %Printable(error),
+                "The session store failed"
+            ),
+            Self::LoggedIn { username } => tracing::info!(
+                target: "donjon::security::auth", username = %Printable(username), "Logged in"
+            ),
+            Self::LoginFailed { username } => tracing::warn!(
+                target: "donjon::security::auth", username = %Printable(username), "Log-in failed"
+            ),
+            Self::LoggedOut { username } => tracing::info!(
+                target: "donjon::security::auth", username = %Printable(username), "Logged out"
+            ),
+            Self::RedirectRefused { target } => tracing::warn!(
+                target: "donjon::security::auth", redirect = %Printable(target),
+                "Redirect off the site refused"
+            ),
+        }
+    }
+}
+
+/// Shows a client's text on one line: shortened, and with control characters escaped.
+pub struct Printable<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for Printable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping { out: f, left: MAX_TEXT }, "{}", self.0)
+    }
+}
+
+struct Escaping<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    left: usize,
+}
+
+impl Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if self.left == 0 {
+                return Ok(());
+            }
+            self.left -= 1;
+            if self.left == 0 {
+                self.out.write_char('…')?;
+            } else if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+                write!(self.out, "{}", character.escape_unicode())?;
+            } else {
+                self.out.write_char(character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forged_line_stays_on_one_line() {
+        let text = Printable("/a\n\x1b[31mFAKE\u{2028}\u{85}").to_string();
+        assert_eq!(text, "/a\\u{a}\\u{1b}[31mFAKE\\u{2028}\\u{85}");
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let text = Printable("x".repeat(10_000)).to_string();
+        assert_eq!(text.chars().count(), MAX_TEXT);
+        assert!(text.ends_with('…'));
+    }
+}

@@ -1,0 +1,127 @@
+//! A session's values.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::signing::{SigningError, to_ascii_json};
+
+/// A session's values by name, in the order in which they were added.
+///
+/// Each is kept as the JSON it came as, and read only when it is asked for; what nobody touches goes
+/// back as it was, to the letter. Cloning shares the values.
+#[derive(Clone, Debug, Default)]
+pub struct SessionData(Arc<IndexMap<String, Box<RawValue>>>);
+
+impl SessionData {
+    /// Reads a JSON object.
+    ///
+    /// # Errors
+    /// [`SigningError::Malformed`] for any other JSON.
+    pub fn from_json(json: &[u8]) -> Result<Self, SigningError> {
+        serde_json::from_slice(json)
+            .map(|map| Self(Arc::new(map)))
+            .map_err(|_| SigningError::Malformed)
+    }
+
+    /// The JSON object, in ASCII.
+    ///
+    /// # Errors
+    /// [`SigningError::Malformed`], which the values rule out: all of them are JSON.
+    pub fn to_json(&self) -> Result<Vec<u8>, SigningError> {
+        to_ascii_json(&*self.0)
+    }
+
+    /// Is there nothing in it?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names of the values.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Is there a value of this name?
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The value of this name as a `T`.
+    ///
+    /// # Errors
+    /// The error of serde for a value that is no `T`.
+    pub fn value<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, serde_json::Error> {
+        self.0.get(name).map(|raw| serde_json::from_str(raw.get())).transpose()
+    }
+
+    /// Puts a value under this name.
+    ///
+    /// # Errors
+    /// The error of serde for what JSON has no words for.
+    pub fn insert<T: Serialize + ?Sized>(
+        &mut self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), serde_json::Error> {
+        let json = to_ascii_json(value).map_err(serde::ser::Error::custom)?;
+        let raw =
+            RawValue::from_string(String::from_utf8(json).map_err(serde::ser::Error::custom)?)?;
+        Arc::make_mut(&mut self.0).insert(name.to_owned(), raw);
+        Ok(())
+    }
+
+    /// Takes the value of this name out, and tells whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.contains(name) && Arc::make_mut(&mut self.0).shift_remove(name).is_some()
+    }
+}
+
+impl PartialEq for SessionData {
+    /// Compares names and JSON texts, in whatever order.
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |data: &Self, name: &str| data.0.get(name).map(|raw| raw.get().to_owned());
+        self.0.len() == other.0.len()
+            && self.keys().all(|name| texts(self, name) == texts(other, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_touches_stays_to_the_letter() {
+        let json = br#"{"big":123456789012345678901234567890,"float":1e+20,"caf\u00e9":"\u00e9"}"#;
+        let mut data = SessionData::from_json(json).unwrap();
+        data.insert("new", "é").unwrap();
+        let text = String::from_utf8(data.to_json().unwrap()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"big":123456789012345678901234567890,"float":1e+20,"caf\u00e9":"\u00e9","new":"\u00e9"}"#
+        );
+    }
+
+    #[test]
+    fn values_are_typed() {
+        let mut data = SessionData::default();
+        data.insert("cart", &[1, 2]).unwrap();
+        assert_eq!(data.value::<Vec<u8>>("cart").unwrap(), Some(vec![1, 2]));
+        assert!(data.value::<String>("cart").is_err());
+        assert_eq!(data.value::<String>("other").unwrap(), None);
+        assert!(data.remove("cart") && !data.remove("cart") && data.is_empty());
+    }
+
+    #[test]
+    fn other_json_is_no_session() {
+        for json in ["[]", "1", "null", "{", "", "{\"a\":}", "\u{feff}{}"] {
+            assert!(SessionData::from_json(json.as_bytes()).is_err(), "{json}");
+        }
+        assert!(SessionData::from_json("[".repeat(100_000).as_bytes()).is_err());
+    }
+}

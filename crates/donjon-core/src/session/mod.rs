@@ -1,0 +1,31 @@
+//! Sessions: records, keys, the store's contract, and the handle that a request carries.
+//!
+//! Stops: sessions whose key an attacker chose (fixation), rows written by somebody else, a logout
+//! undone by a request that was still under way, and stores filled by visitors who never needed a
+//! session.
+//!
+//! 1. A key is 32 random characters of `a-z0-9`. A key that a client sends is only looked up; if no
+//!    live row has it, it is dropped, and never becomes a key of ours.
+//! 2. Nothing is read before the session is touched, and nothing is written unless it changed.
+//! 3. [`create`](SessionStore::create) never overwrites a row, [`update`](SessionStore::update) never
+//!    makes one. So a save that races a logout loses: [`Update::Gone`].
+//! 4. [`Session::cycle_key`] keeps the data under a new key, [`Session::flush`] drops both.
+//! 5. The row's text is Django's, signed: `signing.dumps(data, compress=True)` under the salt
+//!    [`SessionCodec::SALT`]. A row that does not decode is an empty session and an event.
+//!
+//! Spec: Django's `django/contrib/sessions/backends/base.py` and `db.py`.
+
+mod codec;
+mod data;
+mod expiry;
+mod handle;
+mod store;
+
+pub use codec::{SessionCodec, SuspiciousSession};
+pub use data::SessionData;
+pub use expiry::{BadExpiry, Expires, Expiry, Lifetime};
+pub use handle::{Ending, Session, SessionContext, SessionError};
+pub use store::{
+    BoxFuture, Creation, DynSessionStore, SessionKey, SessionRecord, SessionStore, StoreError,
+    Update,
+};

@@ -1,0 +1,216 @@
+//! The contract of a session store.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::SessionData;
+use crate::clock::UnixTime;
+use crate::entropy;
+
+/// What names a session: the value of its cookie and the key of its row.
+///
+/// It is a secret: who has it is that visitor. `Debug` shows none of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SessionKey(Arc<str>);
+
+impl SessionKey {
+    /// The length of the keys that are made here.
+    pub const LENGTH: usize = 32;
+
+    /// The shortest key that a client may send. Django: `len(value) >= 8`.
+    pub const MIN_LENGTH: usize = 8;
+
+    /// The longest key that is looked up: more than any store's column holds.
+    pub const MAX_LENGTH: usize = 128;
+
+    /// A new random key.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(entropy::string::<{ Self::LENGTH }>(entropy::LOWER_ALPHANUMERIC).into())
+    }
+
+    /// A key as a client sent it; `None` if no session can have it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let length = text.chars().take(Self::MAX_LENGTH + 1).count();
+        (Self::MIN_LENGTH..=Self::MAX_LENGTH).contains(&length).then(|| Self(text.into()))
+    }
+
+    /// The key's text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(…)")
+    }
+}
+
+/// What a store keeps under a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRecord {
+    /// The visitor's values.
+    pub data: SessionData,
+    /// When the record ceases to exist.
+    pub expires: UnixTime,
+}
+
+/// What became of [`SessionStore::create`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// The record is in the store.
+    Created,
+    /// Another record has this key, and keeps it.
+    KeyTaken,
+}
+
+/// What became of [`SessionStore::update`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// The record is in the store.
+    Saved,
+    /// No record has this key any more, and none was made.
+    Gone,
+}
+
+/// The store could not do its work: it is down, slow, full or locked.
+#[derive(Debug)]
+pub struct StoreError(Box<dyn std::error::Error + Send + Sync>);
+
+impl StoreError {
+    /// Wraps the store's own error, or a text.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
+/// Where sessions are kept. Django: a session engine.
+///
+/// A store holds records; it knows nothing of cookies or requests. All of it must be safe to call at
+/// once from many tasks.
+pub trait SessionStore: Send + Sync + 'static {
+    /// The record under `key`, unless it expired at `now` or before.
+    fn load(
+        &self,
+        key: &SessionKey,
+        now: UnixTime,
+    ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
+
+    /// Puts a record under a key that has none, expired or not. Never overwrites.
+    fn create(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+    ) -> impl Future<Output = Result<Creation, StoreError>> + Send;
+
+    /// Puts another record under a key that has one. Never makes one.
+    fn update(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+    ) -> impl Future<Output = Result<Update, StoreError>> + Send;
+
+    /// Removes the record under `key`, if there is one.
+    fn delete(&self, key: &SessionKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Removes what expired before `now`, and tells how many. Django: `clearsessions`.
+    fn clear_expired(&self, now: UnixTime) -> impl Future<Output = Result<u64, StoreError>> + Send;
+}
+
+/// A future in a box, as a store behind a `dyn` returns it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`SessionStore`] for use behind a `dyn`. Every store has it.
+pub trait DynSessionStore: Send + Sync + 'static {
+    /// See [`SessionStore::load`].
+    fn load<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>>;
+
+    /// See [`SessionStore::create`].
+    fn create<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        record: &'a SessionRecord,
+    ) -> BoxFuture<'a, Result<Creation, StoreError>>;
+
+    /// See [`SessionStore::update`].
+    fn update<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        record: &'a SessionRecord,
+    ) -> BoxFuture<'a, Result<Update, StoreError>>;
+
+    /// See [`SessionStore::delete`].
+    fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<(), StoreError>>;
+}
+
+impl<S: SessionStore> DynSessionStore for S {
+    fn load<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+        Box::pin(SessionStore::load(self, key, now))
+    }
+
+    fn create<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        record: &'a SessionRecord,
+    ) -> BoxFuture<'a, Result<Creation, StoreError>> {
+        Box::pin(SessionStore::create(self, key, record))
+    }
+
+    fn update<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        record: &'a SessionRecord,
+    ) -> BoxFuture<'a, Result<Update, StoreError>> {
+        Box::pin(SessionStore::update(self, key, record))
+    }
+
+    fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(SessionStore::delete(self, key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_1_keys_are_random_and_a_clients_key_is_bounded() {
+        let key = SessionKey::random();
+        assert_eq!(key.expose().len(), 32);
+        assert_ne!(key, SessionKey::random());
+        assert_eq!(SessionKey::parse(key.expose()), Some(key));
+        assert_eq!(SessionKey::parse("1234567"), None);
+        assert!(SessionKey::parse("12345678").is_some());
+        assert_eq!(SessionKey::parse(&"x".repeat(1024 * 1024)), None);
+    }
+
+    #[test]
+    fn a_key_does_not_print_itself() {
+        let key = SessionKey::random();
+        assert!(!format!("{key:?}").contains(key.expose()));
+    }
+}

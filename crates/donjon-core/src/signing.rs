@@ -1,0 +1,706 @@
+//! Django's signed values, byte for byte (`django.core.signing`).
+//!
+//! Stops: clients that change a value which the site handed out, that use a value for another
+//! purpose than it was signed for, or that keep using it for ever.
+//!
+//! 1. A signature is `base64url(HMAC(H(salt ‖ "signer" ‖ key), value))`, without padding; H is
+//!    SHA-256 unless another [`Algorithm`] is named.
+//! 2. A signed value is `value ‖ separator ‖ signature`, parted again at the *last* separator.
+//! 3. The current key signs; the fallbacks are still believed. Every comparison takes constant
+//!    time.
+//! 4. The salt names the purpose: a value that was signed under one salt fails under another.
+//! 5. [`TimestampSigner`] adds the second of signing in base 62 and refuses what is older than the
+//!    age that the reader allows.
+//! 6. [`dumps`](TimestampSigner::dumps) and [`loads`](TimestampSigner::loads) sign JSON, in base64
+//!    and, where that is shorter, compressed. What comes in is limited to [`MAX_SIGNED`] bytes, what
+//!    it decompresses to, to [`MAX_PAYLOAD`].
+//!
+//! Spec: Django's `django/core/signing.py` and `django/utils/crypto.py`.
+//!
+//! ```
+//! use donjon_core::secret::Keys;
+//! use donjon_core::signing::Signer;
+//!
+//! let keys = Keys::new("donjon-test-secret-key-0123456789abcdefghijklmnopqrstuvwxyz");
+//! let signer = Signer::new(&keys);
+//! let signed = signer.sign("hello");
+//! assert_eq!(signed, "hello:rTQBOPgQKejhh19WGccErpzVRxLhnJNxJRdrMXkyOuA");
+//! assert_eq!(signer.unsign(&signed), Ok("hello"));
+//! ```
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use hmac::digest::{Digest, Update, common::BlockSizeUser};
+use hmac::{KeyInit, Mac as _, SimpleHmac};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock::Clock;
+use crate::secret::{Keys, SecretKey, equal};
+
+/// The longest signed value that is looked at, in bytes.
+pub const MAX_SIGNED: usize = 4 * 1024 * 1024;
+
+/// The longest payload that a signed object may decompress to, in bytes.
+pub const MAX_PAYLOAD: usize = 16 * 1024 * 1024;
+
+/// The hash behind a signature, by Django's name for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// SHA-256: the default.
+    Sha256,
+    /// SHA-224.
+    Sha224,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+    /// SHA3-256.
+    Sha3_256,
+    /// BLAKE2b with 64 bytes.
+    Blake2b,
+    /// SHA-1, for values that an old site signed.
+    Sha1,
+    /// MD5, for values that an old site signed.
+    Md5,
+}
+
+impl Algorithm {
+    /// The algorithm that Python's `hashlib` has under this name, in lower case.
+    ///
+    /// # Errors
+    /// [`SigningError::UnknownAlgorithm`] for any other name.
+    pub fn from_name(name: &str) -> Result<Self, SigningError> {
+        Ok(match name {
+            "sha256" => Self::Sha256,
+            "sha224" => Self::Sha224,
+            "sha384" => Self::Sha384,
+            "sha512" => Self::Sha512,
+            "sha3_256" => Self::Sha3_256,
+            "blake2b" => Self::Blake2b,
+            "sha1" => Self::Sha1,
+            "md5" => Self::Md5,
+            _ => return Err(SigningError::UnknownAlgorithm),
+        })
+    }
+}
+
+/// The bytes of a message authentication code: 16 to 64 of them.
+#[derive(Clone)]
+pub struct Tag {
+    bytes: [u8; 64],
+    len: usize,
+}
+
+impl Tag {
+    fn new(output: &[u8]) -> Self {
+        let mut bytes = [0; 64];
+        bytes[..output.len()].copy_from_slice(output);
+        Self { bytes, len: output.len() }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Lower-case hexadecimal, Python's `hexdigest()`.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        self.as_bytes().iter().flat_map(digits).map(char::from).collect()
+    }
+
+    fn to_base64(&self) -> String {
+        Base64UrlUnpadded::encode_string(self.as_bytes())
+    }
+}
+
+/// A keyed hash of `value`, for the purpose that `salt` names: `HMAC(H(salt ‖ key), value)`.
+///
+/// Django: `django.utils.crypto.salted_hmac`.
+#[must_use]
+pub fn salted_hmac(salt: &[u8], value: &[u8], key: &SecretKey, algorithm: Algorithm) -> Tag {
+    match algorithm {
+        Algorithm::Sha256 => hmac_of::<sha2::Sha256>(salt, value, key),
+        Algorithm::Sha224 => hmac_of::<sha2::Sha224>(salt, value, key),
+        Algorithm::Sha384 => hmac_of::<sha2::Sha384>(salt, value, key),
+        Algorithm::Sha512 => hmac_of::<sha2::Sha512>(salt, value, key),
+        Algorithm::Sha3_256 => hmac_of::<sha3::Sha3_256>(salt, value, key),
+        Algorithm::Blake2b => hmac_of::<blake2::Blake2b512>(salt, value, key),
+        Algorithm::Sha1 => hmac_of::<sha1::Sha1>(salt, value, key),
+        Algorithm::Md5 => hmac_of::<md5::Md5>(salt, value, key),
+    }
+}
+
+fn hmac_of<D: Digest + BlockSizeUser + Update>(salt: &[u8], value: &[u8], key: &SecretKey) -> Tag {
+    let derived = D::new().chain(salt).chain(key.expose()).finalize();
+    // HMAC takes a key of any length, so this never fails; a tag of no bytes matches nothing.
+    match SimpleHmac::<D>::new_from_slice(&derived) {
+        Ok(mut mac) => {
+            hmac::Mac::update(&mut mac, value);
+            Tag::new(&mac.finalize().into_bytes())
+        }
+        Err(_) => Tag::new(&[]),
+    }
+}
+
+/// Why a value could not be signed or believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SigningError {
+    /// The signature is missing or of another value, key or salt. Django: `BadSignature`.
+    BadSignature,
+    /// Well signed, and older than allowed. Django: `SignatureExpired`.
+    Expired,
+    /// Well signed, and yet not what it should decode to.
+    Malformed,
+    /// Longer than [`MAX_SIGNED`], or decompresses to more than [`MAX_PAYLOAD`].
+    TooLong,
+    /// The separator is empty or of characters that occur in signatures.
+    UnsafeSeparator,
+    /// No such hash.
+    UnknownAlgorithm,
+}
+
+impl fmt::Display for SigningError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadSignature => "the signature does not match",
+            Self::Expired => "the signature is older than allowed",
+            Self::Malformed => "the signed value does not decode",
+            Self::TooLong => "the signed value is longer than allowed",
+            Self::UnsafeSeparator => {
+                "the separator is empty or consists of A-z, 0-9, -, _ and = only: take another, like :"
+            }
+            Self::UnknownAlgorithm => "unknown hash algorithm: expected sha256 or another name of hashlib",
+        })
+    }
+}
+
+impl std::error::Error for SigningError {}
+
+/// Signs text for one purpose. Django: `Signer`.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    keys: Keys,
+    salt: String,
+    separator: String,
+    algorithm: Algorithm,
+}
+
+impl Signer {
+    /// Django's default salt of a `Signer`.
+    pub const SALT: &'static str = "django.core.signing.Signer";
+
+    /// A signer with Django's defaults: [`Signer::SALT`], `:` and SHA-256.
+    #[must_use]
+    pub fn new(keys: &Keys) -> Self {
+        Self {
+            keys: keys.clone(),
+            salt: Self::SALT.to_owned(),
+            separator: ":".to_owned(),
+            algorithm: Algorithm::Sha256,
+        }
+    }
+
+    /// Names the purpose. Two purposes must never share a salt.
+    #[must_use]
+    pub fn salt(mut self, salt: impl Into<String>) -> Self {
+        self.salt = salt.into();
+        self
+    }
+
+    /// Takes another hash.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// Takes another separator.
+    ///
+    /// # Errors
+    /// [`SigningError::UnsafeSeparator`] if it is empty or could be part of a signature: Django's
+    /// `^[A-z0-9-_=]*$`.
+    pub fn separator(mut self, separator: impl Into<String>) -> Result<Self, SigningError> {
+        let separator = separator.into();
+        // A-z, as in Django's pattern: it holds [ \ ] ^ _ ` too.
+        if separator.bytes().all(|byte| matches!(byte, b'A'..=b'z' | b'0'..=b'9' | b'-' | b'=')) {
+            return Err(SigningError::UnsafeSeparator);
+        }
+        self.separator = separator;
+        Ok(self)
+    }
+
+    /// The signature alone, of any bytes.
+    #[must_use]
+    pub fn signature(&self, value: &[u8]) -> String {
+        self.signature_with(value, self.keys.current())
+    }
+
+    fn signature_with(&self, value: &[u8], key: &SecretKey) -> String {
+        let mut salt = Vec::with_capacity(self.salt.len() + 6);
+        salt.extend_from_slice(self.salt.as_bytes());
+        salt.extend_from_slice(b"signer");
+        salted_hmac(&salt, value, key, self.algorithm).to_base64()
+    }
+
+    /// `value ‖ separator ‖ signature`.
+    #[must_use]
+    pub fn sign(&self, value: &str) -> String {
+        let signature = self.signature(value.as_bytes());
+        [value, &self.separator, &signature].concat()
+    }
+
+    /// The value back, if one of the keys signed it.
+    ///
+    /// # Errors
+    /// [`SigningError::BadSignature`], or [`SigningError::TooLong`].
+    pub fn unsign<'a>(&self, signed: &'a str) -> Result<&'a str, SigningError> {
+        if signed.len() > MAX_SIGNED {
+            return Err(SigningError::TooLong);
+        }
+        let (value, signature) =
+            signed.rsplit_once(&*self.separator).ok_or(SigningError::BadSignature)?;
+        let signed_by = |key| {
+            equal(self.signature_with(value.as_bytes(), key).as_bytes(), signature.as_bytes())
+        };
+        if self.keys.iter().any(signed_by) { Ok(value) } else { Err(SigningError::BadSignature) }
+    }
+
+    /// Signs bytes as base64, compressed where that is shorter. Django: `sign_object`.
+    #[must_use]
+    pub fn sign_payload(&self, payload: &[u8], compress: Compress) -> String {
+        self.sign(&wrap(payload, compress))
+    }
+
+    /// The bytes that [`Signer::sign_payload`] signed. Django: `unsign_object`.
+    ///
+    /// # Errors
+    /// Those of [`Signer::unsign`], and [`SigningError::Malformed`] or [`SigningError::TooLong`] for
+    /// what does not unpack.
+    pub fn unsign_payload(&self, signed: &str) -> Result<Vec<u8>, SigningError> {
+        unwrap_payload(self.unsign(signed)?)
+    }
+}
+
+/// May a payload be compressed?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compress {
+    /// Never.
+    Never,
+    /// Where that is shorter.
+    WhereShorter,
+}
+
+/// Signs text and the time of signing. Django: `TimestampSigner`.
+#[derive(Clone, Debug)]
+pub struct TimestampSigner {
+    signer: Signer,
+    clock: Clock,
+}
+
+impl TimestampSigner {
+    /// Django's default salt of a `TimestampSigner`.
+    pub const SALT: &'static str = "django.core.signing.TimestampSigner";
+
+    /// The salt of Django's `signing.dumps` and `signing.loads`.
+    pub const DUMPS_SALT: &'static str = "django.core.signing";
+
+    /// A signer with Django's defaults: [`TimestampSigner::SALT`], `:` and SHA-256.
+    #[must_use]
+    pub fn new(keys: &Keys) -> Self {
+        Self::from(Signer::new(keys).salt(Self::SALT))
+    }
+
+    /// Names the purpose. Two purposes must never share a salt.
+    #[must_use]
+    pub fn salt(mut self, salt: impl Into<String>) -> Self {
+        self.signer.salt = salt.into();
+        self
+    }
+
+    /// Reads the time from `clock`.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// `value ‖ : ‖ time ‖ : ‖ signature`.
+    #[must_use]
+    pub fn sign(&self, value: &str) -> String {
+        let time = base62_encode(i128::from(self.clock.now().seconds()));
+        self.signer.sign(&[value, &self.signer.separator, &time].concat())
+    }
+
+    /// The value back, if it was signed and, where `max_age` is given, no longer ago than that.
+    ///
+    /// A value from the future is young.
+    ///
+    /// # Errors
+    /// [`SigningError::BadSignature`], [`SigningError::Expired`], and [`SigningError::Malformed`] for
+    /// a time that is no number.
+    pub fn unsign<'a>(
+        &self,
+        signed: &'a str,
+        max_age: Option<Duration>,
+    ) -> Result<&'a str, SigningError> {
+        let value = self.signer.unsign(signed)?;
+        let (value, time) =
+            value.rsplit_once(&*self.signer.separator).ok_or(SigningError::BadSignature)?;
+        let time = base62_decode(time).ok_or(SigningError::Malformed)?;
+        let age = i128::from(self.clock.now().micros()) - time.saturating_mul(1_000_000);
+        let too_old = |max: Duration| age > i128::try_from(max.as_micros()).unwrap_or(i128::MAX);
+        if max_age.is_some_and(too_old) { Err(SigningError::Expired) } else { Ok(value) }
+    }
+
+    /// Signs bytes as base64, compressed where that is shorter. Django: `sign_object`.
+    #[must_use]
+    pub fn sign_payload(&self, payload: &[u8], compress: Compress) -> String {
+        self.sign(&wrap(payload, compress))
+    }
+
+    /// The bytes that [`TimestampSigner::sign_payload`] signed.
+    ///
+    /// # Errors
+    /// Those of [`TimestampSigner::unsign`], and [`SigningError::Malformed`] or
+    /// [`SigningError::TooLong`] for what does not unpack.
+    pub fn unsign_payload(
+        &self,
+        signed: &str,
+        max_age: Option<Duration>,
+    ) -> Result<Vec<u8>, SigningError> {
+        unwrap_payload(self.unsign(signed, max_age)?)
+    }
+
+    /// A value as signed JSON. Django: `signing.dumps`, under this signer's salt.
+    ///
+    /// # Errors
+    /// [`SigningError::Malformed`] for what JSON has no words for.
+    pub fn dumps<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        compress: Compress,
+    ) -> Result<String, SigningError> {
+        Ok(self.sign_payload(&to_ascii_json(value)?, compress))
+    }
+
+    /// A value back from signed JSON. Django: `signing.loads`.
+    ///
+    /// # Errors
+    /// Those of [`TimestampSigner::unsign_payload`], and [`SigningError::Malformed`] for JSON of
+    /// another shape.
+    pub fn loads<T: DeserializeOwned>(
+        &self,
+        signed: &str,
+        max_age: Option<Duration>,
+    ) -> Result<T, SigningError> {
+        let payload = self.unsign_payload(signed, max_age)?;
+        serde_json::from_slice(&payload).map_err(|_| SigningError::Malformed)
+    }
+}
+
+impl From<Signer> for TimestampSigner {
+    /// Keeps the signer's keys, salt, separator and hash.
+    fn from(signer: Signer) -> Self {
+        Self { signer, clock: Clock::system() }
+    }
+}
+
+fn wrap(payload: &[u8], compress: Compress) -> String {
+    match compress {
+        Compress::WhereShorter => match shorter(payload) {
+            Some(packed) => [".", &Base64UrlUnpadded::encode_string(&packed)].concat(),
+            None => Base64UrlUnpadded::encode_string(payload),
+        },
+        Compress::Never => Base64UrlUnpadded::encode_string(payload),
+    }
+}
+
+/// The payload compressed, if that saves more than the dot which says so.
+fn shorter(payload: &[u8]) -> Option<Vec<u8>> {
+    let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(payload).ok()?;
+    let packed = packer.finish().ok()?;
+    (packed.len() + 1 < payload.len()).then_some(packed)
+}
+
+fn unwrap_payload(text: &str) -> Result<Vec<u8>, SigningError> {
+    match text.strip_prefix('.') {
+        Some(packed) => inflate(&decode_base64(packed)?),
+        None => decode_base64(text),
+    }
+}
+
+/// A bomb of a few kilobytes can unpack to gigabytes: reading stops at the limit.
+fn inflate(packed: &[u8]) -> Result<Vec<u8>, SigningError> {
+    let mut payload = Vec::new();
+    let limit = MAX_PAYLOAD as u64 + 1;
+    ZlibDecoder::new(packed)
+        .take(limit)
+        .read_to_end(&mut payload)
+        .map_err(|_| SigningError::Malformed)?;
+    if payload.len() > MAX_PAYLOAD { Err(SigningError::TooLong) } else { Ok(payload) }
+}
+
+fn decode_base64(text: &str) -> Result<Vec<u8>, SigningError> {
+    Base64UrlUnpadded::decode_vec(text).map_err(|_| SigningError::Malformed)
+}
+
+/// JSON as Python writes it for Django: no spaces, and everything outside ASCII as `\uXXXX`.
+///
+/// # Errors
+/// [`SigningError::Malformed`] for what JSON has no words for.
+pub fn to_ascii_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, SigningError> {
+    let mut json = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(&mut json, AsciiFormatter);
+    value.serialize(&mut writer).map_err(|_| SigningError::Malformed)?;
+    Ok(json)
+}
+
+struct AsciiFormatter;
+
+impl serde_json::ser::Formatter for AsciiFormatter {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        text: &str,
+    ) -> std::io::Result<()> {
+        let mut plain = 0;
+        let foreign = |(_, character): &(usize, char)| !matches!(character, ' '..='~');
+        for (start, character) in text.char_indices().filter(foreign) {
+            out.write_all(&text.as_bytes()[plain..start])?;
+            plain = start + character.len_utf8();
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        }
+        out.write_all(&text.as_bytes()[plain..])
+    }
+}
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A number in Django's base 62: `0-9A-Za-z`, a minus sign in front of what is negative.
+#[must_use]
+pub fn base62_encode(number: i128) -> String {
+    let mut digits = Vec::new();
+    let mut rest = number.unsigned_abs();
+    loop {
+        digits.push(BASE62[(rest % 62) as usize]);
+        rest /= 62;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        digits.push(b'-');
+    }
+    digits.iter().rev().map(|&digit| char::from(digit)).collect()
+}
+
+/// The number that a text in base 62 stands for; `None` for other text and beyond 127 bits.
+///
+/// As in Django the empty text is zero.
+#[must_use]
+pub fn base62_decode(text: &str) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let number = digits.bytes().try_fold(0i128, |number, byte| {
+        let digit = BASE62.iter().position(|&digit| digit == byte)?;
+        number.checked_mul(62)?.checked_add(i128::try_from(digit).ok()?)
+    })?;
+    Some(if negative { -number } else { number })
+}
+
+/// Signed cookies: the value signed for its cookie's name. Django: `set_signed_cookie` and
+/// `get_signed_cookie`.
+///
+/// The name and the caller's salt enter the purpose with their lengths, so that a value of the
+/// cookie `ab` with the salt `c` fails in the cookie `a` with the salt `bc` (CVE-2026-6873).
+#[derive(Clone, Debug)]
+pub struct CookieSigner {
+    keys: Keys,
+    clock: Clock,
+    legacy_salt: bool,
+}
+
+impl CookieSigner {
+    /// A signer of cookies with Django's key for them.
+    #[must_use]
+    pub fn new(keys: &Keys) -> Self {
+        let derive =
+            |key: &SecretKey| SecretKey::new([b"django.http.cookies", key.expose()].concat());
+        let derived = Keys::new(derive(keys.current()));
+        let keys = keys.fallbacks().iter().fold(derived, |ring, key| ring.fallback(derive(key)));
+        Self { keys, clock: Clock::system(), legacy_salt: false }
+    }
+
+    /// Reads the time from `clock`.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Also believes values signed under the ambiguous salt of Django before 6.0.6.
+    ///
+    /// Django: `SIGNED_COOKIE_LEGACY_SALT_FALLBACK`.
+    #[must_use]
+    pub fn danger_accept_legacy_salt(mut self) -> Self {
+        self.legacy_salt = true;
+        self
+    }
+
+    /// The value to put into the cookie `name`.
+    #[must_use]
+    pub fn sign(&self, name: &str, value: &str, salt: &str) -> String {
+        self.signer(salt_of(name, salt)).sign(value)
+    }
+
+    /// The value of the cookie `name`, if it was signed for it and is no older than `max_age`.
+    ///
+    /// # Errors
+    /// Those of [`TimestampSigner::unsign`]. A signature that is merely too old is never tried under
+    /// the legacy salt.
+    pub fn unsign<'a>(
+        &self,
+        name: &str,
+        signed: &'a str,
+        salt: &str,
+        max_age: Option<Duration>,
+    ) -> Result<&'a str, SigningError> {
+        match self.signer(salt_of(name, salt)).unsign(signed, max_age) {
+            Err(SigningError::BadSignature) if self.legacy_salt => {
+                self.signer([name, salt].concat()).unsign(signed, max_age)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn signer(&self, salt: String) -> TimestampSigner {
+        TimestampSigner::new(&self.keys).salt(salt).clock(self.clock.clone())
+    }
+}
+
+fn salt_of(name: &str, salt: &str) -> String {
+    format!("django.http.cookies.v2:{}:{salt}{name}", salt.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixTime;
+
+    fn keys() -> Keys {
+        Keys::new("donjon-test-secret-key-0123456789abcdefghijklmnopqrstuvwxyz")
+            .fallback("old-secret-key")
+    }
+
+    fn dumper() -> TimestampSigner {
+        TimestampSigner::new(&keys())
+            .salt(TimestampSigner::DUMPS_SALT)
+            .clock(Clock::fixed(UnixTime::from_seconds(1_700_000_000)))
+    }
+
+    #[test]
+    fn rule_1_signatures_are_djangos() {
+        let tag = salted_hmac(b"salt", b"value", keys().current(), Algorithm::Sha256);
+        assert_eq!(
+            tag.to_hex(),
+            "88600e1b2d43b05b66cf58d0ebd62ca638ec80522e7689557e127f5bedd21bb2"
+        );
+    }
+
+    #[test]
+    fn rule_3_fallback_keys_are_believed() {
+        let signed = "hello:Tp4LPK3aJ_XHXSJ7VIM53uqDeEXy8DmqZFYn7xD_aXI";
+        assert_eq!(Signer::new(&keys()).unsign(signed), Ok("hello"));
+        assert_eq!(
+            Signer::new(&Keys::new("other")).unsign(signed),
+            Err(SigningError::BadSignature)
+        );
+    }
+
+    #[test]
+    fn rule_4_purposes_do_not_mix() {
+        let signed = Signer::new(&keys()).salt("extra").sign("hello");
+        assert_eq!(signed, "hello:bEtKeKrKMEAYR__3upSN6CAFTabg-i__s4EJyxlD-Hs");
+        assert_eq!(Signer::new(&keys()).unsign(&signed), Err(SigningError::BadSignature));
+    }
+
+    #[test]
+    fn rule_5_old_values_expire() {
+        let clock = Clock::fixed(UnixTime::from_seconds(1_700_000_000));
+        let signer = TimestampSigner::new(&keys()).clock(clock.clone());
+        let signed = signer.sign("hello");
+        assert_eq!(signed, "hello:1r31eq:ckQcKvq41rOQvGKo86D1dkafWha2fV8jKdFiibnxucE");
+        let minute = Some(Duration::from_secs(60));
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(signer.unsign(&signed, minute), Ok("hello"));
+        clock.advance(Duration::from_micros(1));
+        assert_eq!(signer.unsign(&signed, minute), Err(SigningError::Expired));
+        assert_eq!(signer.unsign(&signed, None), Ok("hello"));
+    }
+
+    #[test]
+    fn rule_6_objects_are_djangos() {
+        let value = serde_json::json!({"a": 1, "b": "é"});
+        let signed = dumper().dumps(&value, Compress::Never).unwrap();
+        assert_eq!(
+            signed,
+            "eyJhIjoxLCJiIjoiXHUwMGU5In0:1r31eq:dmZUhmDl3T8bM-zWp5HUX-m2G2t5nsF9D_rzOcTc4EE"
+        );
+        let packed = ".eJwNzEERwDAMA0FC94gkx4mxdMqfRgtg9xEmFJvmcBm0kJBRUKGNGh100eCFf2McXHjjxgdfPGQRkb8MKbJJk0MumfcDgzMVIQ:1r31eq:Jhwxr9qcr9jLAO3-j-8f6eNfEdMU3kNuRSnInmAtByk";
+        let loaded: Vec<u32> = dumper().loads(packed, None).unwrap();
+        assert_eq!(loaded, (1..=39).collect::<Vec<_>>());
+        let compressed = dumper().dumps(&"a".repeat(500), Compress::WhereShorter).unwrap();
+        assert!(compressed.starts_with('.'));
+        assert_eq!(dumper().loads::<String>(&compressed, None).unwrap(), "a".repeat(500));
+    }
+
+    #[test]
+    fn rule_6_a_bomb_is_refused() {
+        let bomb = dumper().sign_payload(&vec![0; MAX_PAYLOAD + 1], Compress::WhereShorter);
+        assert!(bomb.len() < 64 * 1024);
+        assert_eq!(dumper().unsign_payload(&bomb, None), Err(SigningError::TooLong));
+        let long = "a".repeat(MAX_SIGNED + 1);
+        assert_eq!(dumper().unsign_payload(&long, None), Err(SigningError::TooLong));
+    }
+
+    #[test]
+    fn cve_2026_6873_name_and_salt_do_not_run_together() {
+        let signer = CookieSigner::new(&keys());
+        let signed = signer.sign("ab", "value", "c");
+        assert_eq!(signer.unsign("ab", &signed, "c", None), Ok("value"));
+        assert_eq!(signer.unsign("a", &signed, "bc", None), Err(SigningError::BadSignature));
+    }
+
+    #[test]
+    fn numbers_in_base_62_come_back() {
+        for number in [0, 1, 61, 62, 1_700_000_000, -19, i128::from(i64::MAX)] {
+            assert_eq!(base62_decode(&base62_encode(number)), Some(number));
+        }
+        assert_eq!(base62_decode("a b"), None);
+        assert_eq!(base62_decode(&"z".repeat(10_000)), None);
+    }
+
+    #[test]
+    fn json_is_pythons() {
+        let json = to_ascii_json(&"\u{7f}é\u{1f600}\n\u{1}\"\\/").unwrap();
+        assert_eq!(json, br#""\u007f\u00e9\ud83d\ude00\n\u0001\"\\/""#);
+    }
+}
