@@ -19,12 +19,14 @@ mod codec;
 mod data;
 mod expiry;
 mod handle;
+mod rotation;
 mod store;
 
 pub use codec::{SessionCodec, SuspiciousSession};
 pub use data::SessionData;
 pub use expiry::{BadExpiry, Expires, Expiry, Lifetime};
 pub use handle::{Ending, Session, SessionContext, SessionError};
+pub use rotation::{Rotate, Rotation};
 pub use store::{
     BoxFuture, Creation, DynSessionStore, SessionKey, SessionRecord, SessionStore, StoreError,
     Update,

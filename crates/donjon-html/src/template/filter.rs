@@ -1,0 +1,135 @@
+//! The filters of expressions.
+//!
+//! Stops a filter from turning text into markup by accident.
+//!
+//! 1. What a filter returns is text, and is escaped, unless the filter makes [`Markup`] itself.
+//! 2. A filter declared to [preserve safety](Safety::Preserved) makes markup of markup, and text of text.
+//! 3. `safe` is the only filter that vouches for a value as it is; where only text may stand, the template is refused.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::value::Value;
+
+mod basic;
+mod markup;
+mod number;
+mod text;
+
+/// Whether a template escapes at the place where a filter stands: `{% autoescape %}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Autoescape {
+    /// Text is escaped.
+    On,
+    /// The template's author has switched escaping off.
+    Off,
+}
+
+/// Whether a filter takes an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// `x|upper`.
+    None,
+    /// `x|date` or `x|date:"Y"`.
+    Optional,
+    /// `x|add:1`.
+    Required,
+}
+
+/// What a filter does to markup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Safety {
+    /// Adds no character that HTML escapes: markup stays markup. Django's `is_safe=True`.
+    Preserved,
+    /// Its result is text, whatever went in.
+    Lost,
+}
+
+/// What a filter does: takes the value, the argument and whether escaping is on.
+pub type Apply = fn(&Value, Option<&Value>, Autoescape) -> Result<Value, FilterError>;
+
+/// A filter: how it is called, and what it does.
+#[derive(Clone, Copy)]
+pub struct Filter {
+    pub(crate) name: &'static str,
+    pub(crate) arity: Arity,
+    pub(crate) safety: Safety,
+    pub(crate) apply: Apply,
+}
+
+impl Filter {
+    /// A filter of that name.
+    #[must_use]
+    pub const fn new(name: &'static str, arity: Arity, safety: Safety, apply: Apply) -> Self {
+        Self { name, arity, safety, apply }
+    }
+
+    pub(crate) fn call(&self, value: &Value, arg: Option<&Value>, escape: Autoescape) -> Result<Value, FilterError> {
+        let result = (self.apply)(value, arg, escape)?;
+        match self.safety == Safety::Preserved && value.is_markup() && !result.is_markup() {
+            true => Ok(crate::Markup::danger_trusted(result.text()).into()),
+            false => Ok(result),
+        }
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Filter").field(&self.name).finish()
+    }
+}
+
+/// A filter could not take the value that it was given. The page fails, as in Django.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterError(String);
+
+impl FilterError {
+    /// Says what was given and what was expected. The message reaches the log, never the page.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+/// The filters that a set of templates may use: Django's, and the site's own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filters {
+    own: Arc<Vec<Filter>>,
+}
+
+impl Filters {
+    pub(crate) fn add(&mut self, filter: Filter) {
+        Arc::make_mut(&mut self.own).push(filter);
+    }
+
+    /// The filter of that name. The site's own come first, the last that was added before the others.
+    pub(crate) fn find(&self, name: &str) -> Option<Filter> {
+        let built_in = [basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
+        let own = self.own.iter().rev();
+        own.chain(built_in.into_iter().flatten()).find(|filter| filter.name == name).copied()
+    }
+}
+
+/// Python's `int(value)`.
+fn int(value: &Value) -> Option<i64> {
+    match value {
+        Value::Float(number) if number.abs() < 9e18 => Some(number.trunc() as i64),
+        other => match other.as_str() {
+            Some(text) => text.trim().replace('_', "").parse().ok(),
+            None => other.integer(),
+        },
+    }
+}
+
+/// The argument as text; nothing if there is none.
+fn text_or<'a>(arg: Option<&'a Value>, otherwise: &'a str) -> std::borrow::Cow<'a, str> {
+    arg.map_or(otherwise.into(), Value::text)
+}

@@ -1,0 +1,68 @@
+//! Filters that make markup, and filters that escape for a place inside it.
+
+use super::{Arity, Autoescape, Filter, FilterError, Safety, text_or};
+use crate::escape::{self, js, url};
+use crate::markup::Markup;
+use crate::template::value::Value;
+
+type Result = std::result::Result<Value, FilterError>;
+
+pub(super) const FILTERS: &[Filter] = &[
+    Filter::new("escape", Arity::None, Safety::Preserved, escape),
+    Filter::new("escapejs", Arity::None, Safety::Lost, escapejs),
+    Filter::new("force_escape", Arity::None, Safety::Preserved, force_escape),
+    Filter::new("json_script", Arity::Optional, Safety::Preserved, json_script),
+    Filter::new("linebreaksbr", Arity::None, Safety::Preserved, linebreaksbr),
+    Filter::new("safe", Arity::None, Safety::Preserved, safe),
+    Filter::new("urlencode", Arity::Optional, Safety::Lost, urlencode),
+];
+
+fn escape(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+    if value.is_markup() { Ok(value.clone()) } else { force_escape(value, None, Autoescape::On) }
+}
+
+fn force_escape(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+    Ok(Markup::escape(&value.text()).into())
+}
+
+fn safe(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+    Ok(Markup::danger_trusted(value.text()).into())
+}
+
+fn escapejs(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+    let mut out = String::new();
+    js::write_string(&mut out, &value.text());
+    // The map leaves nothing that HTML escapes.
+    Ok(Markup::danger_trusted(out).into())
+}
+
+fn json_script(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+    let mut out = String::from("<script");
+    if let Some(id) = arg.filter(|id| id.is_true()) {
+        out.push_str(" id=\"");
+        escape::write_html(&mut out, &id.text());
+        out.push('"');
+    }
+    out.push_str(" type=\"application/json\">");
+    js::write_script_data(&mut out, value);
+    out.push_str("</script>");
+    Ok(Markup::danger_trusted(out).into())
+}
+
+fn linebreaksbr(value: &Value, _: Option<&Value>, autoescape: Autoescape) -> Result {
+    let text = value.text().replace("\r\n", "\n").replace('\r', "\n");
+    let html = match autoescape == Autoescape::On && !value.is_markup() {
+        true => escape::escape(&text).into_owned(),
+        false => text,
+    };
+    Ok(Markup::danger_trusted(html.replace('\n', "<br>")).into())
+}
+
+fn urlencode(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+    let keep = text_or(arg, "/");
+    let mut out = String::new();
+    url::write_encoded(&mut out, &value.text(), |byte| {
+        byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || keep.as_bytes().contains(&byte)
+    });
+    Ok(out.into())
+}

@@ -1,0 +1,580 @@
+//! What a variable of a template can be.
+//!
+//! Stops two attacks on the way in: a value that claims to be markup without anybody having vouched for it (rule 1),
+//! and a template that calls what it should only read (rule 2).
+//!
+//! 1. A value is markup only if it was made from [`Markup`]; text, serialized data and what an [`Object`] prints as
+//!    text are escaped.
+//! 2. Templates read attributes by name, through [`Object::attribute`], and nothing else: no method is called that an
+//!    object does not offer there.
+//! 3. Printing follows Python, as templates of Django expect: `None`, `True`, `1.0`, `['a', 1]`.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::date::DateTime;
+use super::number;
+use crate::markup::{Markup, TrustedUrl};
+
+/// An ordered map with text as keys: a `dict`.
+pub type Map = IndexMap<Arc<str>, Value>;
+
+/// Lists and maps nested deeper than this are printed as `...`.
+pub const MAX_PRINT_DEPTH: usize = 64;
+
+/// A value in a template. Cloning is cheap: everything large is shared.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Value {
+    /// `None`.
+    #[default]
+    None,
+    /// `True` or `False`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A floating-point number.
+    Float(f64),
+    /// Text, escaped wherever it is printed.
+    Str(Arc<str>),
+    /// HTML, printed as it is in HTML text.
+    Markup(Arc<Markup>),
+    /// An address that may be loaded as code.
+    Url(TrustedUrl),
+    /// A list.
+    List(Arc<[Value]>),
+    /// A map.
+    Map(Arc<Map>),
+    /// A date and time.
+    DateTime(DateTime),
+    /// Something that resolves its attributes when asked.
+    Object(Arc<dyn Object>),
+}
+
+/// Something a template can look into without its being converted first: a user, a form, a row.
+///
+/// ```
+/// use donjon_html::template::{Object, Value};
+///
+/// struct User { name: String }
+///
+/// impl Object for User {
+///     fn attribute(&self, name: &str) -> Option<Value> {
+///         (name == "name").then(|| self.name.as_str().into())
+///     }
+///
+///     fn display(&self) -> Value {
+///         self.name.as_str().into()
+///     }
+/// }
+/// ```
+pub trait Object: Send + Sync {
+    /// The attribute or method result of that name, or `None` if there is none.
+    fn attribute(&self, name: &str) -> Option<Value>;
+
+    /// What `{{ object }}` prints: text, which is escaped, or [`Markup`].
+    fn display(&self) -> Value;
+
+    /// The item at that index, for `{{ object.0 }}`.
+    fn item(&self, index: usize) -> Option<Value> {
+        self.items()?.into_iter().nth(index)
+    }
+
+    /// The items, for `{% for %}`, or `None` if there is nothing to iterate over.
+    fn items(&self) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// The number of items.
+    fn length(&self) -> Option<usize> {
+        self.items().map(|items| items.len())
+    }
+
+    /// Whether `needle` is in this object, for `{% if needle in object %}`.
+    fn contains(&self, needle: &Value) -> bool {
+        self.items().is_some_and(|items| items.contains(needle))
+    }
+
+    /// Whether `{% if object %}` takes its branch.
+    fn is_true(&self) -> bool {
+        self.length() != Some(0)
+    }
+}
+
+impl Value {
+    /// The value that `data` serializes to. Takes anything with serde's `Serialize`.
+    ///
+    /// # Errors
+    ///
+    /// [`SerializeError`](super::SerializeError) if the data is nested too deeply, has keys that are not text or
+    /// numbers, or refuses to serialize itself.
+    pub fn from_serialize<T: serde::Serialize + ?Sized>(data: &T) -> Result<Self, super::SerializeError> {
+        super::serialize::value(data)
+    }
+
+    /// A value that resolves its attributes when asked.
+    #[must_use]
+    pub fn object(object: impl Object + 'static) -> Self {
+        Self::Object(Arc::new(object))
+    }
+
+    /// Whether `{% if value %}` takes its branch: Python's truth.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Bool(yes) => *yes,
+            Self::Int(number) => *number != 0,
+            Self::Float(number) => *number != 0.0,
+            Self::Str(text) => !text.is_empty(),
+            Self::Markup(html) => !html.is_empty(),
+            Self::List(items) => !items.is_empty(),
+            Self::Map(map) => !map.is_empty(),
+            Self::Url(_) | Self::DateTime(_) => true,
+            Self::Object(object) => object.is_true(),
+        }
+    }
+
+    /// The number of characters, items or keys, or `None` if the value has no length.
+    #[must_use]
+    pub fn length(&self) -> Option<usize> {
+        match self {
+            Self::List(items) => Some(items.len()),
+            Self::Map(map) => Some(map.len()),
+            Self::Object(object) => object.length(),
+            other => other.as_str().map(|text| text.chars().count()),
+        }
+    }
+
+    /// The text, if the value is text of any kind.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            Self::Markup(html) => Some(html),
+            Self::Url(url) => Some(url.as_str()),
+            _ => None,
+        }
+    }
+
+    /// Whether the value is [`Markup`].
+    #[must_use]
+    pub fn is_markup(&self) -> bool {
+        matches!(self, Self::Markup(_))
+    }
+
+    /// The value as text, as Python's `str` gives it. Not escaped.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match self.as_str() {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.owned_text()),
+        }
+    }
+
+    fn owned_text(&self) -> String {
+        match self {
+            Self::Object(object) => flat(&object.display()).into_owned(),
+            Self::DateTime(moment) => moment.to_string(),
+            other => Repr(other).to_string(),
+        }
+    }
+
+    /// One step of a look-up: the key of a map, the attribute of an object, the index of a list.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match self {
+            Self::Map(map) => key(map, name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned)),
+            Self::List(items) => items.get(index(name)?).map(Cow::Borrowed),
+            Self::Object(object) => {
+                object.attribute(name).or_else(|| object.item(index(name)?)).map(Cow::Owned)
+            }
+            other => {
+                let character = other.as_str()?.chars().nth(index(name)?)?;
+                Some(Cow::Owned(character.encode_utf8(&mut [0; 4]).into()))
+            }
+        }
+    }
+
+    /// The items that `{% for %}` walks over, or `None` if the value cannot be iterated over.
+    #[must_use]
+    pub fn items(&self) -> Option<Arc<[Value]>> {
+        match self {
+            Self::None => Some(Arc::default()),
+            Self::List(items) => Some(items.clone()),
+            Self::Map(map) => Some(map.keys().map(|key| Value::Str(key.clone())).collect()),
+            Self::Object(object) => object.items().map(Into::into),
+            other => other.as_str().map(|text| text.chars().map(|c| c.encode_utf8(&mut [0; 4]).into()).collect()),
+        }
+    }
+
+    /// Whether `needle` is in this value, as Python's `in` says. `None` if the question makes no sense.
+    #[must_use]
+    pub fn contains(&self, needle: &Value) -> Option<bool> {
+        match self {
+            Self::List(items) => Some(items.contains(needle)),
+            Self::Map(map) => Some(needle.as_str().is_some_and(|name| key(map, name).is_some())),
+            Self::Object(object) => Some(object.contains(needle)),
+            other => Some(other.as_str()?.contains(needle.as_str()?)),
+        }
+    }
+
+    /// Python's `is`, for the values where it can be told.
+    #[must_use]
+    pub fn is_same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::None, Self::None) => true,
+            (Self::List(a), Self::List(b)) => Arc::ptr_eq(a, b),
+            (Self::Map(a), Self::Map(b)) => Arc::ptr_eq(a, b),
+            (Self::Object(a), Self::Object(b)) => Arc::ptr_eq(a, b),
+            (Self::Str(a), Self::Str(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// The number, if the value is one; `True` is 1, as in Python.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Bool(yes) => Some(f64::from(u8::from(*yes))),
+            Self::Int(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The whole number, if the value is one.
+    #[must_use]
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Bool(yes) => Some(i64::from(*yes)),
+            Self::Int(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+/// What an object shows, where an object that shows an object shows nothing: no chain of objects can be endless.
+fn flat(shown: &Value) -> Cow<'_, str> {
+    match shown {
+        Value::Object(_) => Cow::Borrowed(""),
+        other => other.text(),
+    }
+}
+
+fn index(name: &str) -> Option<usize> {
+    if name.bytes().all(|byte| byte.is_ascii_digit()) { name.parse().ok() } else { None }
+}
+
+/// Hashing a short name costs more than comparing it with a few others.
+fn key<'m>(map: &'m Map, name: &str) -> Option<&'m Value> {
+    const FEW: usize = 8;
+    if map.len() <= FEW {
+        map.iter().find(|(key, _)| &***key == name).map(|(_, value)| value)
+    } else {
+        map.get(name)
+    }
+}
+
+fn map_method(map: &Map, name: &str) -> Option<Value> {
+    let pair = |(key, value): (&Arc<str>, &Value)| Value::from(vec![Value::Str(key.clone()), value.clone()]);
+    match name {
+        "items" => Some(Value::List(map.iter().map(pair).collect())),
+        "keys" => Some(Value::List(map.keys().cloned().map(Value::Str).collect())),
+        "values" => Some(Value::List(map.values().cloned().collect())),
+        _ => None,
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) => true,
+            (Self::List(a), Self::List(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
+            (Self::DateTime(a), Self::DateTime(b)) => a == b,
+            (Self::Object(a), Self::Object(b)) => Arc::ptr_eq(a, b),
+            (Self::Object(object), text) | (text, Self::Object(object)) if text.as_str().is_some() => {
+                object.display().as_str() == text.as_str()
+            }
+            _ => self.partial_cmp(other) == Some(Ordering::Equal),
+        }
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::List(a), Self::List(b)) => a.partial_cmp(b),
+            (Self::DateTime(a), Self::DateTime(b)) => a.partial_cmp(b),
+            _ => match (self.as_str(), other.as_str()) {
+                (Some(a), Some(b)) => Some(a.cmp(b)),
+                (None, None) => compare_numbers(self, other),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn compare_numbers(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a.integer(), b.integer()) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ => a.number()?.partial_cmp(&b.number()?),
+    }
+}
+
+/// Prints a value as Python's `repr` does, numbers as `str` does.
+pub(crate) struct Repr<'a>(pub(crate) &'a Value);
+
+impl fmt::Display for Repr<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        repr(f, self.0, 0)
+    }
+}
+
+fn repr(f: &mut fmt::Formatter<'_>, value: &Value, depth: usize) -> fmt::Result {
+    match value {
+        _ if depth > MAX_PRINT_DEPTH => f.write_str("..."),
+        Value::None => f.write_str("None"),
+        Value::Bool(yes) => f.write_str(if *yes { "True" } else { "False" }),
+        Value::Int(number) => write!(f, "{number}"),
+        Value::Float(number) => number::write_python(f, *number),
+        Value::List(items) => repr_list(f, items, depth),
+        Value::Map(map) => repr_map(f, map, depth),
+        Value::DateTime(moment) => moment.write_repr(f),
+        Value::Object(object) => f.write_str(&flat(&object.display())),
+        text => repr_text(f, text.as_str().unwrap_or_default()),
+    }
+}
+
+fn repr_list(f: &mut fmt::Formatter<'_>, items: &[Value], depth: usize) -> fmt::Result {
+    f.write_char('[')?;
+    for (index, item) in items.iter().enumerate() {
+        f.write_str(if index == 0 { "" } else { ", " })?;
+        repr(f, item, depth + 1)?;
+    }
+    f.write_char(']')
+}
+
+fn repr_map(f: &mut fmt::Formatter<'_>, map: &Map, depth: usize) -> fmt::Result {
+    f.write_char('{')?;
+    for (index, (key, value)) in map.iter().enumerate() {
+        f.write_str(if index == 0 { "" } else { ", " })?;
+        repr_text(f, key)?;
+        f.write_str(": ")?;
+        repr(f, value, depth + 1)?;
+    }
+    f.write_char('}')
+}
+
+fn repr_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    f.write_char(quote)?;
+    for character in text.chars() {
+        match character {
+            '\\' => f.write_str("\\\\")?,
+            '\n' => f.write_str("\\n")?,
+            '\r' => f.write_str("\\r")?,
+            '\t' => f.write_str("\\t")?,
+            _ if character == quote => write!(f, "\\{character}")?,
+            '\0'..='\x1f' | '\x7f'..='\u{a0}' | '\u{ad}' => write!(f, "\\x{:02x}", character as u32)?,
+            '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{feff}' => {
+                write!(f, "\\u{:04x}", character as u32)?;
+            }
+            _ => f.write_char(character)?,
+        }
+    }
+    f.write_char(quote)
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(_) => f.write_str("Object"),
+            Self::Markup(html) => write!(f, "{html:?}"),
+            other => write!(f, "{}", Repr(other)),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Str(text.into())
+    }
+}
+
+impl From<&mut str> for Value {
+    fn from(text: &mut str) -> Self {
+        Self::Str((&*text).into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Str(text.into())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Str(text.as_str().into())
+    }
+}
+
+impl From<Cow<'_, str>> for Value {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::Str(text.into())
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(text: Arc<str>) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<Markup> for Value {
+    fn from(markup: Markup) -> Self {
+        Self::Markup(Arc::new(markup))
+    }
+}
+
+impl From<TrustedUrl> for Value {
+    fn from(url: TrustedUrl) -> Self {
+        Self::Url(url)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self::Bool(yes)
+    }
+}
+
+impl From<f32> for Value {
+    fn from(number: f32) -> Self {
+        Self::Float(f64::from(number))
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl From<DateTime> for Value {
+    fn from(moment: DateTime) -> Self {
+        Self::DateTime(moment)
+    }
+}
+
+impl From<Map> for Value {
+    fn from(map: Map) -> Self {
+        Self::Map(Arc::new(map))
+    }
+}
+
+impl From<Arc<dyn Object>> for Value {
+    fn from(object: Arc<dyn Object>) -> Self {
+        Self::Object(object)
+    }
+}
+
+impl From<()> for Value {
+    fn from((): ()) -> Self {
+        Self::None
+    }
+}
+
+macro_rules! from_integer {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for Value {
+            fn from(number: $integer) -> Self {
+                // A number that does not fit is nearer to its float than to nothing.
+                i64::try_from(number).map_or(Self::Float(number as f64), Self::Int)
+            }
+        }
+    )*};
+}
+
+from_integer!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::None, Into::into)
+    }
+}
+
+impl<T: Into<Value>> From<Vec<T>> for Value {
+    fn from(items: Vec<T>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Value>, const N: usize> From<[T; N]> for Value {
+    fn from(items: [T; N]) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Value> + Clone> From<&[T]> for Value {
+    fn from(items: &[T]) -> Self {
+        Self::List(items.iter().cloned().map(Into::into).collect())
+    }
+}
+
+impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Value {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        Self::from(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect::<Map>())
+    }
+}
+
+impl FromIterator<Value> for Value {
+    fn from_iter<I: IntoIterator<Item = Value>>(items: I) -> Self {
+        Self::List(items.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_3_prints_like_python() {
+        let list = Value::from(vec![Value::from("a'b"), Value::Int(1), Value::None, Value::Float(1.0), true.into()]);
+        assert_eq!(list.text(), r#"["a'b", 1, None, 1.0, True]"#);
+        let map: Value = [("a", Value::from("\n"))].into_iter().collect();
+        assert_eq!(map.text(), r"{'a': '\n'}");
+    }
+
+    #[test]
+    fn comparisons_are_python_s() {
+        assert_eq!(Value::Int(1), Value::Float(1.0));
+        assert_eq!(Value::Bool(true), Value::Int(1));
+        assert_ne!(Value::Int(1), Value::from("1"));
+        assert_eq!(Value::Int(1).partial_cmp(&Value::from("1")), None);
+        assert_eq!(Value::from("abc").contains(&"b".into()), Some(true));
+        assert_eq!(Value::Int(1).contains(&"b".into()), None);
+    }
+
+    #[test]
+    fn endless_objects_print_nothing() {
+        struct Endless;
+        impl Object for Endless {
+            fn attribute(&self, _: &str) -> Option<Value> {
+                None
+            }
+            fn display(&self) -> Value {
+                Value::object(Endless)
+            }
+        }
+        assert_eq!(Value::object(Endless).text(), "");
+    }
+}
