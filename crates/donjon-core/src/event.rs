@@ -63,6 +63,11 @@ pub enum Event<'a> {
         /// The user's name; empty if nobody was logged in.
         username: &'a str,
     },
+    /// The site is put together wrongly: a room lacks what another should have left for it.
+    Misconfigured {
+        /// What is missing, and where.
+        problem: &'a dyn fmt::Display,
+    },
     /// A redirect target pointed off the site and was replaced.
     RedirectRefused {
         /// The target as it was sent.
@@ -102,6 +107,9 @@ impl Event<'_> {
             ),
             Self::LoggedOut { username } => tracing::info!(
                 target: "donjon::security::auth", username = %Printable(username), "Logged out"
+            ),
+            Self::Misconfigured { problem } => tracing::error!(
+                target: "donjon::security::stack", problem = %Printable(problem), "Misconfigured"
             ),
             Self::RedirectRefused { target } => tracing::warn!(
                 target: "donjon::security::auth", redirect = %Printable(target),

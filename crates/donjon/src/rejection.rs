@@ -18,7 +18,11 @@ pub(crate) fn refuse_with_page<B: From<Bytes>>(status: StatusCode, page: Bytes) 
     reply(status, "text/html; charset=utf-8", page)
 }
 
-fn reply<B: From<Bytes>>(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<B> {
+fn reply<B: From<Bytes>>(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Bytes,
+) -> Response<B> {
     let mut response = Response::new(B::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

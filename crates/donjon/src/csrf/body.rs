@@ -33,7 +33,10 @@ impl<B: Body<Data = Bytes>> Body for ReadBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         if let Some(read) = this.read.take() {
             return Poll::Ready(Some(Ok(Frame::data(read))));
@@ -96,7 +99,9 @@ async fn read_whole<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<ReadBo
     while let Some(chunk) = next_data(&mut body).await {
         match chunk {
             Ok(chunk) => read.push(chunk)?,
-            Err(error) => return Ok(ReadBody { read: read.finish(), failed: Some(error), rest: body }),
+            Err(error) => {
+                return Ok(ReadBody { read: read.finish(), failed: Some(error), rest: body });
+            }
         }
     }
     Ok(ReadBody { read: read.finish(), failed: None, rest: body })
@@ -132,7 +137,10 @@ impl Reading {
     }
 }
 
-async fn search_multipart<B>(mut scanner: Scanner, mut body: B) -> Result<(Search, ReadBody<B>), BodyError>
+async fn search_multipart<B>(
+    mut scanner: Scanner,
+    mut body: B,
+) -> Result<(Search, ReadBody<B>), BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {

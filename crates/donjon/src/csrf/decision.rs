@@ -89,7 +89,9 @@ impl fmt::Display for Reason {
                 write!(f, "Origin checking failed - {origin} does not match any trusted origins.")
             }
             Self::NoReferer => f.write_str("Referer checking failed - no Referer."),
-            Self::MalformedReferer => f.write_str("Referer checking failed - Referer is malformed."),
+            Self::MalformedReferer => {
+                f.write_str("Referer checking failed - Referer is malformed.")
+            }
             Self::InsecureReferer => {
                 f.write_str("Referer checking failed - Referer is insecure while host is secure.")
             }
@@ -99,7 +101,9 @@ impl fmt::Display for Reason {
             Self::BadFetchSite(site) => {
                 write!(f, "Sec-Fetch-Site checking failed - {site} is not a request of this site.")
             }
-            Self::Duplicate(what) => write!(f, "Duplicate checking failed - the request has two of: {what}."),
+            Self::Duplicate(what) => {
+                write!(f, "Duplicate checking failed - the request has two of: {what}.")
+            }
             Self::NoSecret => f.write_str("CSRF cookie not set."),
             Self::BadSecret(error) => write!(f, "CSRF cookie {error}."),
             Self::NoToken => f.write_str("CSRF token missing."),
@@ -134,11 +138,18 @@ pub fn decide(policy: &CsrfPolicy, site: &Site, method: &Method, headers: &Heade
 }
 
 fn doubled(policy: &CsrfPolicy, headers: &HeaderMap) -> Option<&'static str> {
-    let single = [(&header::ORIGIN, "Origin"), (&FETCH_SITE, "Sec-Fetch-Site"), (&header::CONTENT_TYPE, "Content-Type"), (&header::HOST, "Host")];
+    let single = [
+        (&header::ORIGIN, "Origin"),
+        (&FETCH_SITE, "Sec-Fetch-Site"),
+        (&header::CONTENT_TYPE, "Content-Type"),
+        (&header::HOST, "Host"),
+    ];
     let twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
     match policy.duplicates {
         Duplicates::LastCounts => None,
-        Duplicates::Refuse => single.into_iter().find(|(name, _)| twice(name)).map(|(_, title)| title),
+        Duplicates::Refuse => {
+            single.into_iter().find(|(name, _)| twice(name)).map(|(_, title)| title)
+        }
     }
 }
 
@@ -159,7 +170,7 @@ fn good_origin(policy: &CsrfPolicy, site: &Site, origin: &str) -> Result<(), Rea
 }
 
 /// A header as Django reads it: several joined with a comma.
-fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+pub(super) fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
     let mut values = headers.get_all(name).iter();
     let first = text(values.next()?);
     Some(values.fold(first, |joined, value| Cow::Owned([&joined, ",", &*text(value)].concat())))
@@ -201,14 +212,22 @@ fn fetched(policy: &CsrfPolicy, site: &Site, headers: &HeaderMap) -> Result<(), 
     let origin = joined(headers, &header::ORIGIN);
     let origin = origin.as_deref();
     let own = |origin: &str| site.is_origin(origin);
-    let trusted = |trusted: &TrustedOrigins, origin: Option<&str>| origin.is_some_and(|origin| trusted.trusts(origin));
+    let trusted = |trusted: &TrustedOrigins, origin: Option<&str>| {
+        origin.is_some_and(|origin| trusted.trusts(origin))
+    };
     let bad_origin = || Err(Reason::BadOrigin(origin.unwrap_or_default().to_owned()));
     match joined(headers, &FETCH_SITE).as_deref() {
         Some("same-origin") => match origin {
             None | Some("null") => Ok(()),
             Some(origin) => good_origin(policy, site, origin),
         },
-        Some("none") => if origin.is_none_or(own) { Ok(()) } else { bad_origin() },
+        Some("none") => {
+            if origin.is_none_or(own) {
+                Ok(())
+            } else {
+                bad_origin()
+            }
+        }
         Some("same-site" | "cross-site") if trusted(&policy.trusted, origin) => Ok(()),
         Some(site) => Err(Reason::BadFetchSite(site.to_owned())),
         None => match origin {
@@ -227,7 +246,12 @@ fn referred(policy: &CsrfPolicy, site: &Site, headers: &HeaderMap) -> Result<(),
 }
 
 fn is_websocket(headers: &HeaderMap) -> bool {
-    let named = |value: &HeaderValue| value.as_bytes().split(|&b| b == b',').any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"));
+    let named = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .split(|&b| b == b',')
+            .any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    };
     headers.get_all(header::UPGRADE).iter().any(named)
 }
 
@@ -262,7 +286,12 @@ pub struct Submitted<'a> {
 ///
 /// # Errors
 /// The [`Reason`] to refuse the request for.
-pub fn compare(policy: &CsrfPolicy, stored: &Stored, submitted: &Submitted<'_>, session_key: &str) -> Result<(), Reason> {
+pub fn compare(
+    policy: &CsrfPolicy,
+    stored: &Stored,
+    submitted: &Submitted<'_>,
+    session_key: &str,
+) -> Result<(), Reason> {
     let secret = match stored {
         Stored::Missing => return Err(Reason::NoSecret),
         Stored::Malformed(error) => return Err(Reason::BadSecret(*error)),
@@ -274,7 +303,8 @@ pub fn compare(policy: &CsrfPolicy, stored: &Stored, submitted: &Submitted<'_>, 
         (None, Some(token)) => (token, TokenSource::Header(policy.header.clone())),
         (None, None) => return Err(Reason::NoToken),
     };
-    let token = SubmittedToken::parse(text).map_err(|error| Reason::BadToken(source.clone(), error))?;
+    let token =
+        SubmittedToken::parse(text).map_err(|error| Reason::BadToken(source.clone(), error))?;
     let matches = match &policy.tokens {
         Tokens::MaskedOrPlain => token.matches(secret),
         Tokens::BoundToSession(_) if !token.is_masked() => return Err(Reason::PlainToken(source)),

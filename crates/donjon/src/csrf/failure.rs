@@ -7,7 +7,7 @@ use bytes::Bytes;
 use donjon_core::event::Printable;
 use donjon_core::origin::{ProxyHint, Site, latin1};
 use donjon_html::escape;
-use http::{HeaderMap, StatusCode, Response, header};
+use http::{HeaderMap, Response, StatusCode, header};
 
 use super::decision::Reason;
 use super::policy::Detail;
@@ -52,19 +52,36 @@ impl Failure<'_> {
              </main>\n</body>\n</html>\n",
             escape(&shown(&reason)),
             self.compared(),
-            self.advice().iter().map(|advice| format!("<li>{}</li>\n", escape(advice))).collect::<String>(),
+            self.advice()
+                .iter()
+                .map(|advice| format!("<li>{}</li>\n", escape(advice)))
+                .collect::<String>(),
         );
         page
     }
 
     fn compared(&self) -> String {
-        let own = self.site.origin().unwrap_or_else(|| "none: the request's host is not allowed".to_owned());
+        let own = self
+            .site
+            .origin()
+            .unwrap_or_else(|| "none: the request's host is not allowed".to_owned());
         let rows = [("The site sees itself as", own)].into_iter().chain(
-            [header::ORIGIN.as_str(), header::REFERER.as_str(), "sec-fetch-site", "x-forwarded-proto", "x-forwarded-host"]
-                .into_iter()
-                .map(|name| (name, self.headers.get(name).map_or_else(|| "(absent)".to_owned(), latin1))),
+            [
+                header::ORIGIN.as_str(),
+                header::REFERER.as_str(),
+                "sec-fetch-site",
+                "x-forwarded-proto",
+                "x-forwarded-host",
+            ]
+            .into_iter()
+            .map(|name| {
+                (name, self.headers.get(name).map_or_else(|| "(absent)".to_owned(), latin1))
+            }),
         );
-        rows.map(|(name, value)| format!("<dt>{}</dt><dd><code>{}</code></dd>\n", escape(name), escape(&shown(&value)))).collect()
+        rows.map(|(name, value)| {
+            format!("<dt>{}</dt><dd><code>{}</code></dd>\n", escape(name), escape(&shown(&value)))
+        })
+        .collect()
     }
 
     /// What the developer should change, the likeliest first.
@@ -73,7 +90,12 @@ impl Failure<'_> {
         let mut advice = Vec::new();
         let about_origin = matches!(
             self.reason,
-            Reason::BadOrigin(_) | Reason::NoReferer | Reason::MalformedReferer | Reason::InsecureReferer | Reason::BadReferer(_) | Reason::BadFetchSite(_)
+            Reason::BadOrigin(_)
+                | Reason::NoReferer
+                | Reason::MalformedReferer
+                | Reason::InsecureReferer
+                | Reason::BadReferer(_)
+                | Reason::BadFetchSite(_)
         );
         if about_origin {
             advice.extend(self.proxy_advice());
@@ -118,7 +140,10 @@ impl Failure<'_> {
                  CsrfPolicy::trust(TrustedOrigins::new([\"https://…\"])?) (Django: CSRF_TRUSTED_ORIGINS). If it is not, \
                  this was an attack, and it failed."
             }
-            Reason::NoReferer | Reason::MalformedReferer | Reason::InsecureReferer | Reason::BadReferer(_) => {
+            Reason::NoReferer
+            | Reason::MalformedReferer
+            | Reason::InsecureReferer
+            | Reason::BadReferer(_) => {
                 "Over HTTPS a browser must show where a form came from, by Sec-Fetch-Site, Origin or Referer. Don't disable \
                  the Referer header: use Referrer-Policy: same-origin rather than no-referrer."
             }

@@ -104,10 +104,24 @@ pub struct CsrfPolicy {
     pub(super) clock: Clock,
 }
 
+impl std::fmt::Debug for CsrfPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CsrfPolicy")
+            .field("storage", &self.storage)
+            .field("provenance", &self.provenance)
+            .field("tokens", &self.tokens)
+            .field("duplicates", &self.duplicates)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for CsrfPolicy {
     /// Django's tokens and cookies, and the provenance table: both proofs are needed.
     fn default() -> Self {
-        let cookie = CookieSettings { scripts: Scripts::MayRead, ..CookieSettings::new("csrftoken", Some(COOKIE_AGE)) };
+        let cookie = CookieSettings {
+            scripts: Scripts::MayRead,
+            ..CookieSettings::new("csrftoken", Some(COOKIE_AGE))
+        };
         Self {
             storage: SecretStorage::Cookie(cookie),
             header: HeaderName::from_static("x-csrftoken"),
@@ -131,8 +145,10 @@ impl CsrfPolicy {
     /// A page that was shown before the session began must be loaded again.
     #[must_use]
     pub fn hardened(session_cookie: impl Into<String>) -> Self {
-        let cookie =
-            CookieSettings { secure: Transport::HttpsOnly, ..CookieSettings::new("__Host-csrftoken", Some(COOKIE_AGE)) };
+        let cookie = CookieSettings {
+            secure: Transport::HttpsOnly,
+            ..CookieSettings::new("__Host-csrftoken", Some(COOKIE_AGE))
+        };
         Self {
             storage: SecretStorage::Cookie(cookie),
             tokens: Tokens::BoundToSession(session_cookie.into()),
@@ -150,7 +166,11 @@ impl CsrfPolicy {
             same_site: SameSite::Lax,
             ..CookieSettings::new("csrftoken", Some(COOKIE_AGE))
         };
-        Self { storage: SecretStorage::Cookie(cookie), provenance: Provenance::Django, ..Self::default() }
+        Self {
+            storage: SecretStorage::Cookie(cookie),
+            provenance: Provenance::Django,
+            ..Self::default()
+        }
     }
 
     /// Keeps the secret in this cookie. Django: `CSRF_COOKIE_*`.

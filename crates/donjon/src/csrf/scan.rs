@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::policy::{BODY_LIMIT, FIELDS_LIMIT, FIELD};
+use super::policy::{BODY_LIMIT, FIELD, FIELDS_LIMIT};
 
 /// The longest boundary of a multipart body. Django: 201.
 pub const BOUNDARY_LIMIT: usize = 201;
@@ -58,7 +58,17 @@ impl BodyError {
 /// Charsets that Python knows and that are not UTF-8 by the name `utf-8`: Django refuses them, and
 /// ignores a name that Python doesn't know.
 const OTHER_CHARSETS: [&str; 12] = [
-    "utf8", "utf-16", "utf-32", "utf-7", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "iso-8859-15", "cp1252",
+    "utf8",
+    "utf-16",
+    "utf-32",
+    "utf-7",
+    "ascii",
+    "us-ascii",
+    "latin-1",
+    "latin1",
+    "iso-8859-1",
+    "iso-8859-15",
+    "cp1252",
     "windows-1252",
 ];
 
@@ -71,7 +81,8 @@ impl Form {
         let mut parts = content_type.split(|&byte| byte == b';');
         let kind = parts.next().unwrap_or_default().trim_ascii();
         if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-            let charset = parameter(content_type, b"charset").unwrap_or_default().to_ascii_lowercase();
+            let charset =
+                parameter(content_type, b"charset").unwrap_or_default().to_ascii_lowercase();
             let other = OTHER_CHARSETS.iter().any(|name| name.as_bytes() == charset);
             return if other { Err(BodyError::Encoding) } else { Ok(Self::Urlencoded) };
         }
@@ -79,7 +90,8 @@ impl Form {
             return Ok(Self::Other);
         }
         let boundary = parameter(content_type, b"boundary").ok_or(BodyError::Boundary)?;
-        let legal = boundary.iter().all(|byte| matches!(byte, b' '..=b'~')) && boundary.last() != Some(&b' ');
+        let legal = boundary.iter().all(|byte| matches!(byte, b' '..=b'~'))
+            && boundary.last() != Some(&b' ');
         match legal && (1..=BOUNDARY_LIMIT).contains(&boundary.len()) {
             true => Ok(Self::Multipart(boundary.to_vec())),
             false => Err(BodyError::Boundary),
@@ -115,7 +127,9 @@ fn parameter_value(text: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
         match byte {
             b'"' => return (Cow::Owned(value), &quoted[at + 1..]),
             // Browsers escape a quotation mark only; a backslash in a file name stands for itself.
-            b'\\' if matches!(quoted.get(at + 1), Some(b'"' | b'\\')) => value.extend(bytes.next().map(|(_, byte)| *byte)),
+            b'\\' if matches!(quoted.get(at + 1), Some(b'"' | b'\\')) => {
+                value.extend(bytes.next().map(|(_, byte)| *byte))
+            }
             _ => value.push(byte),
         }
     }
@@ -130,7 +144,10 @@ pub fn urlencoded_token(body: &[u8]) -> Result<Option<Cow<'_, str>>, BodyError> 
     if memchr::memchr_iter(b'&', body).take(FIELDS_LIMIT).count() >= FIELDS_LIMIT {
         return Err(BodyError::TooManyFields);
     }
-    Ok(form_urlencoded::parse(body).filter(|(name, _)| name == FIELD).last().map(|(_, value)| value))
+    Ok(form_urlencoded::parse(body)
+        .filter(|(name, _)| name == FIELD)
+        .last()
+        .map(|(_, value)| value))
 }
 
 /// How many fields of a urlencoded body are tokens.
@@ -243,7 +260,11 @@ impl Scanner {
     fn headers(&mut self, rest: &[u8]) -> Result<Option<Step>, BodyError> {
         let window = &rest[..rest.len().min(PART_HEADERS_LIMIT + 4)];
         let Some(end) = memmem::find(window, b"\r\n\r\n") else {
-            return if rest.len() > PART_HEADERS_LIMIT { Err(BodyError::PartHeaders) } else { Ok(None) };
+            return if rest.len() > PART_HEADERS_LIMIT {
+                Err(BodyError::PartHeaders)
+            } else {
+                Ok(None)
+            };
         };
         self.parts += 1;
         if self.parts > FIELDS_LIMIT {
@@ -312,7 +333,9 @@ mod tests {
         for piece in 1..BODY.len() {
             let mut scanner = Scanner::new(b"XX");
             let ends = (piece..BODY.len()).step_by(piece).chain([BODY.len()]);
-            let scans: Vec<_> = ends.map(|end| scanner.scan(&BODY[..end], Ended::No).unwrap()).take_while_inclusive();
+            let scans: Vec<_> = ends
+                .map(|end| scanner.scan(&BODY[..end], Ended::No).unwrap())
+                .take_while_inclusive();
             assert_eq!(scans.last(), Some(&Scan::Found("token".to_owned())), "{piece}");
         }
     }
@@ -336,7 +359,10 @@ mod tests {
     #[test]
     fn the_rest_of_the_body_is_not_needed() {
         let end = memmem::find(BODY, b"token\r\n--XX").unwrap() + 11;
-        assert_eq!(Scanner::new(b"XX").scan(&BODY[..end], Ended::No), Ok(Scan::Found("token".to_owned())));
+        assert_eq!(
+            Scanner::new(b"XX").scan(&BODY[..end], Ended::No),
+            Ok(Scan::Found("token".to_owned()))
+        );
         assert_eq!(Scanner::new(b"XX").scan(&BODY[..end - 1], Ended::No), Ok(Scan::More));
     }
 
@@ -349,7 +375,8 @@ mod tests {
 
     #[test]
     fn an_empty_token_is_found_empty() {
-        let body = b"--XX\r\nContent-Disposition: form-data; name=csrfmiddlewaretoken\r\n\r\n\r\n--XX--";
+        let body =
+            b"--XX\r\nContent-Disposition: form-data; name=csrfmiddlewaretoken\r\n\r\n\r\n--XX--";
         assert_eq!(whole(body), Ok(Scan::Found(String::new())));
     }
 
@@ -359,7 +386,11 @@ mod tests {
         assert_eq!(whole(&part.repeat(100_000)), Err(BodyError::TooManyFields));
         let headers = [b"--XX\r\nX: ", &*b"y".repeat(2000), b"\r\n\r\n"].concat();
         assert_eq!(whole(&headers), Err(BodyError::PartHeaders));
-        let endless = [&b"--XX\r\nContent-Disposition: form-data; name=\"csrfmiddlewaretoken\"\r\n\r\n"[..], &b"a".repeat(BODY_LIMIT)].concat();
+        let endless = [
+            &b"--XX\r\nContent-Disposition: form-data; name=\"csrfmiddlewaretoken\"\r\n\r\n"[..],
+            &b"a".repeat(BODY_LIMIT),
+        ]
+        .concat();
         assert_eq!(Scanner::new(b"XX").scan(&endless, Ended::No), Err(BodyError::TooLong));
         let fields = "a=1&".repeat(1001);
         assert_eq!(urlencoded_token(fields.as_bytes()), Err(BodyError::TooManyFields));
@@ -369,12 +400,25 @@ mod tests {
     fn boundaries_are_checked() {
         let form = |text: &str| Form::of(text.as_bytes());
         assert_eq!(form("multipart/form-data; boundary=XX"), Ok(Form::Multipart(b"XX".to_vec())));
-        assert_eq!(form("Multipart/Form-Data; charset=utf-8; BOUNDARY=\"X \\\"X\""), Ok(Form::Multipart(b"X \"X".to_vec())));
-        for bad in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"a \""] {
+        assert_eq!(
+            form("Multipart/Form-Data; charset=utf-8; BOUNDARY=\"X \\\"X\""),
+            Ok(Form::Multipart(b"X \"X".to_vec()))
+        );
+        for bad in [
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+            "multipart/form-data; boundary=\"a \"",
+        ] {
             assert_eq!(form(bad), Err(BodyError::Boundary), "{bad}");
         }
-        assert_eq!(form(&format!("multipart/form-data; boundary={}", "x".repeat(10 * 1024))), Err(BodyError::Boundary));
-        assert_eq!(form("application/x-www-form-urlencoded; charset=latin-1"), Err(BodyError::Encoding));
+        assert_eq!(
+            form(&format!("multipart/form-data; boundary={}", "x".repeat(10 * 1024))),
+            Err(BodyError::Boundary)
+        );
+        assert_eq!(
+            form("application/x-www-form-urlencoded; charset=latin-1"),
+            Err(BodyError::Encoding)
+        );
         assert_eq!(form("application/x-www-form-urlencoded; charset=UTF-8"), Ok(Form::Urlencoded));
         assert_eq!(form("application/json"), Ok(Form::Other));
         assert_eq!(form(&format!("x; a=\"{}", ";".repeat(1024 * 1024))), Ok(Form::Other));
@@ -382,7 +426,12 @@ mod tests {
 
     #[test]
     fn the_last_urlencoded_token_counts() {
-        assert_eq!(urlencoded_token(b"csrfmiddlewaretoken=a&x=1&csrfmiddlewaretoken=b%2b").unwrap().unwrap(), "b+");
+        assert_eq!(
+            urlencoded_token(b"csrfmiddlewaretoken=a&x=1&csrfmiddlewaretoken=b%2b")
+                .unwrap()
+                .unwrap(),
+            "b+"
+        );
         assert_eq!(urlencoded_token(b"csrfmiddlewaretoken[]=a;csrfmiddlewaretoken=b"), Ok(None));
     }
 }

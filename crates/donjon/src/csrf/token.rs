@@ -99,7 +99,9 @@ impl CsrfSecret {
     pub fn mask_with(&self, mask: &[u8; SECRET_LENGTH]) -> String {
         let mut token = String::with_capacity(TOKEN_LENGTH);
         token.extend(mask.iter().map(|&byte| char::from(byte)));
-        token.extend(self.0.iter().zip(mask).map(|(&byte, &mask)| char::from(shift(byte, place(mask)))));
+        token.extend(
+            self.0.iter().zip(mask).map(|(&byte, &mask)| char::from(shift(byte, place(mask)))),
+        );
         token
     }
 
@@ -145,7 +147,9 @@ impl SubmittedToken {
             _ => FormatError::Length,
         };
         let bytes = text.as_bytes();
-        if !matches!(bytes.len(), SECRET_LENGTH | TOKEN_LENGTH) || bytes.iter().any(|&byte| place(byte) == 62) {
+        if !matches!(bytes.len(), SECRET_LENGTH | TOKEN_LENGTH)
+            || bytes.iter().any(|&byte| place(byte) == 62)
+        {
             return Err(wrong(text));
         }
         let (mask, cipher) = bytes.split_at(bytes.len() - SECRET_LENGTH);
