@@ -73,10 +73,22 @@ pub fn unescape(html: &str) -> Cow<'_, str> {
 }
 
 fn entity(from: &str) -> (&str, usize) {
-    const ENTITIES: [(&str, &str); 6] =
-        [("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'")];
+    const ENTITIES: [(&str, &str); 6] = [
+        ("&amp;", "&"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#x27;", "'"),
+        ("&#39;", "'"),
+    ];
     let found = ENTITIES.iter().find(|(entity, _)| from.starts_with(entity));
     found.map_or(("&", 1), |(entity, text)| (*text, entity.len()))
+}
+
+/// What one character becomes in HTML text, or `None` if it stays as it is: Django's map.
+#[must_use]
+pub fn escape_html_map(character: char) -> Option<&'static str> {
+    u8::try_from(character).ok().filter(|byte| is_special(*byte)).map(replacement)
 }
 
 #[inline]

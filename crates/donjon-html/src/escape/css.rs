@@ -14,7 +14,8 @@ pub fn write_value(out: &mut String, text: &str) {
 }
 
 fn is_plain(text: &str) -> bool {
-    let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let letters: String =
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" #%.,+-_!".contains(&byte))
         && !text.contains("--")
         && !letters.contains("expression")
@@ -24,8 +25,9 @@ fn is_plain(text: &str) -> bool {
 /// Appends `text` for the inside of a quoted string (rule 2).
 pub fn write_string(out: &mut String, text: &str) {
     for character in text.chars() {
-        if character.is_ascii_control() || "\"'&()/:;<>\\{}`*@!\u{2028}\u{2029}".contains(character) {
-            drop(write!(out, "\\{:x} ", character as u32));
+        if character.is_ascii_control() || "\"'&()/:;<>\\{}`*@!\u{2028}\u{2029}".contains(character)
+        {
+            let _ = write!(out, "\\{:x} ", character as u32);
         } else {
             out.push(character);
         }
@@ -47,7 +49,19 @@ mod tests {
         for good in ["red", "#ff0000", "1.5em", "50%", "bold, serif", "-3px", "red !important"] {
             assert_eq!(written(write_value, good), good);
         }
-        for bad in ["red;a:b", "url(x)", "a/**/", "\"", "exp-ression", "-->", "a\\62", "é", "a:b", "{}", "</style"] {
+        for bad in [
+            "red;a:b",
+            "url(x)",
+            "a/**/",
+            "\"",
+            "exp-ression",
+            "-->",
+            "a\\62",
+            "é",
+            "a:b",
+            "{}",
+            "</style",
+        ] {
             assert_eq!(written(write_value, bad), super::super::REFUSED, "{bad:?}");
         }
     }

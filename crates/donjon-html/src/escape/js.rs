@@ -21,8 +21,20 @@ pub const MAX_DEPTH: usize = 64;
 pub fn write_string(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {
-            '\\' | '\'' | '"' | '`' | '<' | '>' | '&' | '=' | '-' | ';' | '\u{2028}' | '\u{2029}'
-            | '\0'..='\x1f' | '\x7f'..='\u{9f}' => write_unit(out, character as u32, Hex::Upper),
+            '\\'
+            | '\''
+            | '"'
+            | '`'
+            | '<'
+            | '>'
+            | '&'
+            | '='
+            | '-'
+            | ';'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\0'..='\x1f'
+            | '\x7f'..='\u{9f}' => write_unit(out, character as u32, Hex::Upper),
             _ => out.push(character),
         }
     }
@@ -113,11 +125,15 @@ impl Json {
             '\x08' => out.push_str("\\b"),
             '\x0c' => out.push_str("\\f"),
             '<' | '>' | '&' => write_unit(out, character as u32, Hex::Upper),
-            '"' | '\'' | '/' | '`' if self.dialect == Dialect::Script => write_unit(out, character as u32, Hex::Upper),
+            '"' | '\'' | '/' | '`' if self.dialect == Dialect::Script => {
+                write_unit(out, character as u32, Hex::Upper)
+            }
             '\0'..='\x1f' => write_unit(out, character as u32, Hex::Lower),
             '\x7f' if self.dialect == Dialect::Django => out.push(character),
             '\u{7f}'.. if self.dialect == Dialect::Django => write_units(out, character),
-            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => write_unit(out, character as u32, Hex::Lower),
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => {
+                write_unit(out, character as u32, Hex::Lower)
+            }
             _ => out.push(character),
         }
     }
@@ -134,7 +150,7 @@ fn write_unit(out: &mut String, unit: u32, hex: Hex) {
         Hex::Upper => write!(out, "\\u{unit:04X}"),
         Hex::Lower => write!(out, "\\u{unit:04x}"),
     };
-    drop(written);
+    let _ = written;
 }
 
 #[cfg(test)]

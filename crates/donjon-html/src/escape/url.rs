@@ -50,7 +50,9 @@ pub fn write_segment(out: &mut String, text: &str) {
     if walks(text) {
         out.push_str(super::REFUSED);
     } else {
-        write_encoded(out, text, |byte| byte.is_ascii_alphanumeric() || b"-._~@+,;=!*$".contains(&byte));
+        write_encoded(out, text, |byte| {
+            byte.is_ascii_alphanumeric() || b"-._~@+,;=!*$".contains(&byte)
+        });
     }
 }
 
@@ -63,17 +65,23 @@ pub fn write_encoded_path(out: &mut String, text: &str) {
     }
     let path = text.trim_start_matches('/');
     (path.len()..text.len()).for_each(|_| out.push_str("%2F"));
-    write_encoded(out, path, |byte| byte.is_ascii_alphanumeric() || b"-._~@+,;=!*$%/".contains(&byte));
+    write_encoded(out, path, |byte| {
+        byte.is_ascii_alphanumeric() || b"-._~@+,;=!*$%/".contains(&byte)
+    });
 }
 
 /// Appends text that is percent-encoded already, for a query: only what could leave the value is encoded.
 pub fn write_encoded_component(out: &mut String, text: &str) {
-    write_encoded(out, text, |byte| byte.is_ascii_alphanumeric() || b"-._~%/:@!$*,()".contains(&byte));
+    write_encoded(out, text, |byte| {
+        byte.is_ascii_alphanumeric() || b"-._~%/:@!$*,()".contains(&byte)
+    });
 }
 
 /// Appends `url`, filtered, with every character encoded that CSS or `srcset` would read as the end of the URL.
 pub fn write_enclosed(out: &mut String, url: &str) {
-    write_encoded(out, &filter(url), |byte| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&*+;=%".contains(&byte));
+    write_encoded(out, &filter(url), |byte| {
+        byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&*+;=%".contains(&byte)
+    });
 }
 
 /// Appends a list of image candidates, each filtered (rule 5).
@@ -136,7 +144,15 @@ mod tests {
         for good in ["", "/a", "?a:b", "#a:b", "./a:b", "HTTP://x", "mailto:a@b", "tel:1"] {
             assert_eq!(filter(good), good);
         }
-        for bad in ["javascript:a", "\u{1} JaVaScRiPt:a", "java\tscr\nipt:a", "data:text/html,a", "vbscript:a", ":a", "x:y"] {
+        for bad in [
+            "javascript:a",
+            "\u{1} JaVaScRiPt:a",
+            "java\tscr\nipt:a",
+            "data:text/html,a",
+            "vbscript:a",
+            ":a",
+            "x:y",
+        ] {
             assert_eq!(filter(bad), INVALID, "{bad:?}");
         }
     }

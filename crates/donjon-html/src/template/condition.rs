@@ -11,7 +11,7 @@ use super::expression::{Complaint, Expression};
 use super::filter::Filters;
 
 /// The deepest nesting of operators in one condition.
-pub const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 100;
 
 /// A condition.
 #[derive(Clone, Debug)]
@@ -85,7 +85,9 @@ impl<'a> Parser<'a> {
     fn expression(&mut self, binding: u8) -> Result<Condition, Complaint> {
         self.deeper()?;
         let mut left = self.prefix()?;
-        while let Some((operator, length)) = self.operator().filter(|(operator, _)| operator.binding() > binding) {
+        while let Some((operator, length)) =
+            self.operator().filter(|(operator, _)| operator.binding() > binding)
+        {
             self.at += length;
             self.deeper()?;
             let right = self.expression(operator.binding())?;
@@ -106,7 +108,9 @@ impl<'a> Parser<'a> {
         match self.next() {
             None => Err("Unexpected end of expression in if tag.".into()),
             Some("not") => Ok(Condition::Not(Box::new(self.expression(NOT)?))),
-            Some(word) if is_operator(word) => Err(format!("Not expecting '{word}' in this position in if tag.")),
+            Some(word) if is_operator(word) => {
+                Err(format!("Not expecting '{word}' in this position in if tag."))
+            }
             Some(word) => Expression::parse(word, self.filters).map(Condition::Value),
         }
     }

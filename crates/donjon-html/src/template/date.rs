@@ -5,12 +5,25 @@
 use std::fmt::{self, Write as _};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
-const AP_MONTHS: [&str; 12] =
-    ["Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec."];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const AP_MONTHS: [&str; 12] = [
+    "Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.",
+    "Dec.",
+];
+const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 const MICROS: i64 = 1_000_000;
 const DAY_SECONDS: i64 = 86_400;
@@ -64,15 +77,16 @@ impl DateTime {
         let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
         let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
         let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-        let valid = (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+        let valid =
+            (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
         let days = valid.then(|| days_from_civil(year, month, day))?;
         let (clock, offset) = split_offset(time)?;
-        let naive = Self { micros: days * DAY_SECONDS * MICROS + clock_micros(clock)?, offset: None };
+        let naive =
+            Self { micros: days * DAY_SECONDS * MICROS + clock_micros(clock)?, offset: None };
         Some(match offset {
             None => naive,
-            Some(seconds) => {
-                Self::from_epoch_micros(naive.micros - i64::from(seconds) * MICROS).with_offset(seconds)
-            }
+            Some(seconds) => Self::from_epoch_micros(naive.micros - i64::from(seconds) * MICROS)
+                .with_offset(seconds),
         })
     }
 
@@ -109,7 +123,11 @@ impl DateTime {
 
     pub(crate) fn write_repr(self, out: &mut impl fmt::Write) -> fmt::Result {
         let f = Fields::of(self);
-        write!(out, "datetime.datetime({}, {}, {}, {}, {}", f.year, f.month, f.day, f.hour, f.minute)?;
+        write!(
+            out,
+            "datetime.datetime({}, {}, {}, {}, {}",
+            f.year, f.month, f.day, f.hour, f.minute
+        )?;
         if f.second != 0 || f.micro != 0 {
             write!(out, ", {}", f.second)?;
         }
@@ -155,8 +173,10 @@ fn split_offset(time: &str) -> Option<(&str, Option<i32>)> {
 
 fn clock_micros(clock: &str) -> Option<i64> {
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let mut parts = clock.split(':').map(|part| part.parse::<i64>().ok().filter(|n| (0..60).contains(n)));
-    let (hour, minute, second) = (parts.next()??, parts.next().unwrap_or(Some(0))?, parts.next().unwrap_or(Some(0))?);
+    let mut parts =
+        clock.split(':').map(|part| part.parse::<i64>().ok().filter(|n| (0..60).contains(n)));
+    let (hour, minute, second) =
+        (parts.next()??, parts.next().unwrap_or(Some(0))?, parts.next().unwrap_or(Some(0))?);
     let digits = fraction.get(..fraction.len().min(6))?;
     let micros = digits.parse::<u32>().ok()? * 10u32.pow(6 - u32::try_from(digits.len()).ok()?);
     (hour < 24 && parts.next().is_none())
@@ -271,11 +291,19 @@ impl Fields {
     }
 
     fn weekday_name(&self) -> &'static str {
-        usize::try_from(self.weekday()).ok().and_then(|day| DAYS.get(day)).copied().unwrap_or_default()
+        usize::try_from(self.weekday())
+            .ok()
+            .and_then(|day| DAYS.get(day))
+            .copied()
+            .unwrap_or_default()
     }
 
     fn month_in(&self, names: &[&'static str; 12]) -> &'static str {
-        usize::try_from(self.month - 1).ok().and_then(|month| names.get(month)).copied().unwrap_or_default()
+        usize::try_from(self.month - 1)
+            .ok()
+            .and_then(|month| names.get(month))
+            .copied()
+            .unwrap_or_default()
     }
 
     fn ordinal(&self) -> &'static str {
@@ -395,7 +423,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_date() {
-        for bad in ["", "x", "2023", "2023-13-01", "2023-01-01T25:00", "2023-01-01T00:00:00.é", "2023-01-01T1+"] {
+        for bad in [
+            "",
+            "x",
+            "2023",
+            "2023-13-01",
+            "2023-01-01T25:00",
+            "2023-01-01T00:00:00.é",
+            "2023-01-01T1+",
+        ] {
             assert!(DateTime::parse_iso(bad).is_none(), "{bad:?}");
         }
     }

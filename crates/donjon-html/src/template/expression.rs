@@ -14,9 +14,9 @@ use super::value::Value;
 use crate::markup::Markup;
 
 /// The most filters that one expression may have.
-pub const MAX_FILTERS: usize = 64;
+pub(crate) const MAX_FILTERS: usize = 64;
 /// The most parts that a look-up may have.
-pub const MAX_PARTS: usize = 64;
+pub(crate) const MAX_PARTS: usize = 64;
 
 /// Why text is not an expression: the message, in Django's words where it has them.
 pub(crate) type Complaint = String;
@@ -85,7 +85,11 @@ impl Expression {
     /// Whether this is the look-up `first.second`.
     pub(crate) fn is_lookup(&self, first: &str, second: &str) -> bool {
         match &self.head {
-            Head::Path(path) => &*path.name == first && path.parts.len() == 1 && path.parts.iter().any(|p| &**p == second),
+            Head::Path(path) => {
+                &*path.name == first
+                    && path.parts.len() == 1
+                    && path.parts.iter().any(|p| &**p == second)
+            }
             Head::Literal(_) => false,
         }
     }
@@ -113,7 +117,8 @@ impl<'s> Reader<'s> {
             self.rest = after;
             return Ok(Some(Head::Literal(Markup::danger_trusted(text).into())));
         }
-        let end = self.rest.find(|c: char| !is_name(c) && !".+-".contains(c)).unwrap_or(self.rest.len());
+        let end =
+            self.rest.find(|c: char| !is_name(c) && !".+-".contains(c)).unwrap_or(self.rest.len());
         let (word, after) = self.rest.split_at(end);
         self.rest = after;
         if word.is_empty() { Ok(None) } else { word_head(word).map(Some) }
@@ -128,7 +133,10 @@ impl<'s> Reader<'s> {
         let name = trimmed.strip_prefix('|').map(str::trim_start).unwrap_or_default();
         let end = name.find(|c: char| !is_name(c)).unwrap_or(name.len());
         if end == 0 {
-            return Err(format!("Could not parse the remainder: '{}' from '{}'", self.rest, self.text));
+            return Err(format!(
+                "Could not parse the remainder: '{}' from '{}'",
+                self.rest, self.text
+            ));
         }
         let (word, after) = name.split_at(end);
         self.rest = after;
@@ -215,13 +223,18 @@ fn number(word: &str) -> Option<Value> {
 
 fn path(word: &str) -> Result<Path, Complaint> {
     if word.contains(['+', '-']) {
-        return Err(format!("Invalid character ('{}') in variable name: '{word}'", if word.contains('+') { '+' } else { '-' }));
+        return Err(format!(
+            "Invalid character ('{}') in variable name: '{word}'",
+            if word.contains('+') { '+' } else { '-' }
+        ));
     }
     if word.split('.').any(|part| part.starts_with('_')) {
         return Err(format!("Variables and attributes may not begin with underscores: '{word}'"));
     }
     if word.split('.').any(str::is_empty) {
-        return Err(format!("Could not parse the remainder: '.' from '{word}': a part of the look-up is empty"));
+        return Err(format!(
+            "Could not parse the remainder: '.' from '{word}': a part of the look-up is empty"
+        ));
     }
     let mut parts = word.split('.');
     let name = parts.next().unwrap_or_default().into();
@@ -290,10 +303,34 @@ mod tests {
 
     #[test]
     fn rule_2_leftovers_are_refused() {
-        for bad in ["a b", "a|", "a|nosuch", "a|upper:1", "a|default", "a|default :1", "a-b", "a..b", "", "2.", "\"a", "a|upper|", "a||upper"] {
+        for bad in [
+            "a b",
+            "a|",
+            "a|nosuch",
+            "a|upper:1",
+            "a|default",
+            "a|default :1",
+            "a-b",
+            "a..b",
+            "",
+            "2.",
+            "\"a",
+            "a|upper|",
+            "a||upper",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
-        for good in ["a", "a.0.b", "a | upper", "a|default:\"x y\"", "_('x')", "-1", "1.5e3", "007", "a|default:b.c"] {
+        for good in [
+            "a",
+            "a.0.b",
+            "a | upper",
+            "a|default:\"x y\"",
+            "_('x')",
+            "-1",
+            "1.5e3",
+            "007",
+            "a|default:b.c",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
     }

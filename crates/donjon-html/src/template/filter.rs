@@ -64,7 +64,12 @@ impl Filter {
         Self { name, arity, safety, apply }
     }
 
-    pub(crate) fn call(&self, value: &Value, arg: Option<&Value>, escape: Autoescape) -> Result<Value, FilterError> {
+    pub(crate) fn call(
+        &self,
+        value: &Value,
+        arg: Option<&Value>,
+        escape: Autoescape,
+    ) -> Result<Value, FilterError> {
         let result = (self.apply)(value, arg, escape)?;
         match self.safety == Safety::Preserved && value.is_markup() && !result.is_markup() {
             true => Ok(crate::Markup::danger_trusted(result.text()).into()),

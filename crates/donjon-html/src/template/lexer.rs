@@ -41,7 +41,14 @@ impl Token {
 /// Cuts `source` into tokens that cover it completely, in order.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
     let next_line = memchr::memchr(b'\n', source.as_bytes()).unwrap_or(usize::MAX);
-    let mut lexer = Lexer { source, tokens: Vec::new(), text: 0, next_closer: [0; 3], next_line, verbatim: None };
+    let mut lexer = Lexer {
+        source,
+        tokens: Vec::new(),
+        text: 0,
+        next_closer: [0; 3],
+        next_line,
+        verbatim: None,
+    };
     lexer.run();
     lexer.tokens
 }
@@ -85,7 +92,8 @@ impl<'s> Lexer<'s> {
         let (_, closer, kind) = CLOSERS.get(which)?;
         let next = self.next_closer.get_mut(which)?;
         if *next < open + 2 {
-            let found = memchr::memmem::find(self.source.as_bytes().get(open + 2..)?, closer.as_bytes());
+            let found =
+                memchr::memmem::find(self.source.as_bytes().get(open + 2..)?, closer.as_bytes());
             *next = found.map_or(usize::MAX, |offset| open + 2 + offset);
         }
         let close = *next;
@@ -108,7 +116,8 @@ impl<'s> Lexer<'s> {
                 return span.end;
             }
             self.verbatim = None;
-        } else if kind == Kind::Tag && (contents == "verbatim" || contents.starts_with("verbatim ")) {
+        } else if kind == Kind::Tag && (contents == "verbatim" || contents.starts_with("verbatim "))
+        {
             self.verbatim = Some(contents);
         }
         self.flush(span.start);
@@ -129,7 +138,10 @@ mod tests {
     use super::*;
 
     fn kinds(source: &str) -> Vec<(Kind, &str)> {
-        tokens(source).iter().map(|token| (token.kind, source.get(token.span.clone()).unwrap_or_default())).collect()
+        tokens(source)
+            .iter()
+            .map(|token| (token.kind, source.get(token.span.clone()).unwrap_or_default()))
+            .collect()
     }
 
     #[test]

@@ -11,7 +11,12 @@ pub(crate) fn write_python(out: &mut impl fmt::Write, number: f64) -> fmt::Resul
         let written = format!("{number:e}");
         let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
         let exponent: i32 = exponent.parse().unwrap_or_default();
-        return write!(out, "{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+        return write!(
+            out,
+            "{digits}e{}{:02}",
+            if exponent < 0 { '-' } else { '+' },
+            exponent.abs()
+        );
     }
     write!(out, "{number:?}")
 }
@@ -54,7 +59,9 @@ mod tests {
         ];
         for (number, python, printed) in cases {
             let (mut a, mut b) = (String::new(), String::new());
-            assert!(write_python(&mut a, number).is_ok() && write_localized(&mut b, number).is_ok());
+            assert!(
+                write_python(&mut a, number).is_ok() && write_localized(&mut b, number).is_ok()
+            );
             assert_eq!((a.as_str(), b.as_str()), (python, printed));
         }
     }

@@ -13,7 +13,7 @@ use serde::ser::{self, Serialize};
 use super::value::{Map, Value};
 
 /// The deepest nesting of data that is taken.
-pub const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 
 pub(crate) fn value<T: Serialize + ?Sized>(data: &T) -> Result<Value, SerializeError> {
     data.serialize(Serializer { depth: 0 })
@@ -108,7 +108,12 @@ impl ser::Serializer for Serializer {
         Ok(Value::None)
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Value, SerializeError> {
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<Value, SerializeError> {
         Ok(variant.into())
     }
 
@@ -240,7 +245,8 @@ impl ser::SerializeMap for Pairs {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), SerializeError> {
-        let key = self.key.take().ok_or_else(|| SerializeError("a value came before its key".into()))?;
+        let key =
+            self.key.take().ok_or_else(|| SerializeError("a value came before its key".into()))?;
         self.map.insert(key, value.serialize(self.inner)?);
         Ok(())
     }

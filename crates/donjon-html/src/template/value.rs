@@ -112,7 +112,9 @@ impl Value {
     ///
     /// [`SerializeError`](super::SerializeError) if the data is nested too deeply, has keys that are not text or
     /// numbers, or refuses to serialize itself.
-    pub fn from_serialize<T: serde::Serialize + ?Sized>(data: &T) -> Result<Self, super::SerializeError> {
+    pub fn from_serialize<T: serde::Serialize + ?Sized>(
+        data: &T,
+    ) -> Result<Self, super::SerializeError> {
         super::serialize::value(data)
     }
 
@@ -188,7 +190,9 @@ impl Value {
     #[must_use]
     pub fn step(&self, name: &str) -> Option<Cow<'_, Value>> {
         match self {
-            Self::Map(map) => key(map, name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned)),
+            Self::Map(map) => {
+                key(map, name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned))
+            }
             Self::List(items) => items.get(index(name)?).map(Cow::Borrowed),
             Self::Object(object) => {
                 object.attribute(name).or_else(|| object.item(index(name)?)).map(Cow::Owned)
@@ -208,7 +212,9 @@ impl Value {
             Self::List(items) => Some(items.clone()),
             Self::Map(map) => Some(map.keys().map(|key| Value::Str(key.clone())).collect()),
             Self::Object(object) => object.items().map(Into::into),
-            other => other.as_str().map(|text| text.chars().map(|c| c.encode_utf8(&mut [0; 4]).into()).collect()),
+            other => other
+                .as_str()
+                .map(|text| text.chars().map(|c| c.encode_utf8(&mut [0; 4]).into()).collect()),
         }
     }
 
@@ -283,7 +289,9 @@ fn key<'m>(map: &'m Map, name: &str) -> Option<&'m Value> {
 }
 
 fn map_method(map: &Map, name: &str) -> Option<Value> {
-    let pair = |(key, value): (&Arc<str>, &Value)| Value::from(vec![Value::Str(key.clone()), value.clone()]);
+    let pair = |(key, value): (&Arc<str>, &Value)| {
+        Value::from(vec![Value::Str(key.clone()), value.clone()])
+    };
     match name {
         "items" => Some(Value::List(map.iter().map(pair).collect())),
         "keys" => Some(Value::List(map.keys().cloned().map(Value::Str).collect())),
@@ -300,7 +308,9 @@ impl PartialEq for Value {
             (Self::Map(a), Self::Map(b)) => a == b,
             (Self::DateTime(a), Self::DateTime(b)) => a == b,
             (Self::Object(a), Self::Object(b)) => Arc::ptr_eq(a, b),
-            (Self::Object(object), text) | (text, Self::Object(object)) if text.as_str().is_some() => {
+            (Self::Object(object), text) | (text, Self::Object(object))
+                if text.as_str().is_some() =>
+            {
                 object.display().as_str() == text.as_str()
             }
             _ => self.partial_cmp(other) == Some(Ordering::Equal),
@@ -383,8 +393,14 @@ fn repr_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
             '\r' => f.write_str("\\r")?,
             '\t' => f.write_str("\\t")?,
             _ if character == quote => write!(f, "\\{character}")?,
-            '\0'..='\x1f' | '\x7f'..='\u{a0}' | '\u{ad}' => write!(f, "\\x{:02x}", character as u32)?,
-            '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{3000}' | '\u{feff}' => {
+            '\0'..='\x1f' | '\x7f'..='\u{a0}' | '\u{ad}' => {
+                write!(f, "\\x{:02x}", character as u32)?
+            }
+            '\u{2000}'..='\u{200f}'
+            | '\u{2028}'..='\u{202f}'
+            | '\u{205f}'..='\u{206f}'
+            | '\u{3000}'
+            | '\u{feff}' => {
                 write!(f, "\\u{:04x}", character as u32)?;
             }
             _ => f.write_char(character)?,
@@ -532,7 +548,9 @@ impl<T: Into<Value> + Clone> From<&[T]> for Value {
 
 impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self::from(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect::<Map>())
+        Self::from(
+            pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect::<Map>(),
+        )
     }
 }
 
@@ -548,7 +566,13 @@ mod tests {
 
     #[test]
     fn rule_3_prints_like_python() {
-        let list = Value::from(vec![Value::from("a'b"), Value::Int(1), Value::None, Value::Float(1.0), true.into()]);
+        let list = Value::from(vec![
+            Value::from("a'b"),
+            Value::Int(1),
+            Value::None,
+            Value::Float(1.0),
+            true.into(),
+        ]);
         assert_eq!(list.text(), r#"["a'b", 1, None, 1.0, True]"#);
         let map: Value = [("a", Value::from("\n"))].into_iter().collect();
         assert_eq!(map.text(), r"{'a': '\n'}");

@@ -67,7 +67,9 @@ impl<K: Into<Cow<'static, str>>, V: Into<Value>> FromIterator<(K, V)> for Variab
 
 impl From<Variables> for Value {
     fn from(variables: Variables) -> Self {
-        Self::from(variables.0.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map>())
+        Self::from(
+            variables.0.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map>(),
+        )
     }
 }
 
@@ -113,13 +115,12 @@ macro_rules! context {
 
 /// What the site offers to every template, asked for only when a template asks.
 pub trait Surroundings {
-    /// The address of the route of that name: `{% url 'name' args… key=value… %}`.
-    ///
-    /// # Errors
-    ///
-    /// [`NoSuchUrl`] if no route has that name and takes those arguments. `{% url … as x %}` then leaves `x` empty;
-    /// otherwise the page fails.
-    fn url(&self, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> Result<String, NoSuchUrl>;
+    /// The address of the route of that name: `{% url 'name' args… key=value… %}`. `None` if no route has that name and
+    /// takes those arguments: `{% url … as x %}` then leaves `x` empty; otherwise the page fails.
+    fn url(&self, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> Option<String> {
+        let _ = (name, args, kwargs);
+        None
+    }
 
     /// The CSRF token to print, masked anew as the site sees fit; `None` if the site has none.
     fn csrf_token(&self) -> Option<String> {
@@ -139,36 +140,7 @@ pub trait Surroundings {
 }
 
 /// Surroundings that offer nothing: for mails, for tests, for templates that need only what they are given.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Nothing;
-
-impl Surroundings for Nothing {
-    fn url(&self, name: &str, _: &[Value], _: &[(&str, Value)]) -> Result<String, NoSuchUrl> {
-        Err(NoSuchUrl::new(format!("'{name}' is not a route: this page is rendered without a site around it")))
-    }
-}
-
-/// No route has that name and takes those arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoSuchUrl {
-    message: String,
-}
-
-impl NoSuchUrl {
-    /// Says which route was looked for and what there is instead.
-    #[must_use]
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
-    }
-}
-
-impl fmt::Display for NoSuchUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for NoSuchUrl {}
+impl Surroundings for () {}
 
 #[cfg(test)]
 mod tests {

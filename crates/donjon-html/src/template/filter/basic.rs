@@ -49,7 +49,9 @@ fn concatenate(value: &Value, arg: &Value) -> Option<Value> {
             sum.push(b);
             Some(sum.into())
         }
-        (a, b) if a.number().is_some() && b.number().is_some() => Some(Value::Float(a.number()? + b.number()?)),
+        (a, b) if a.number().is_some() && b.number().is_some() => {
+            Some(Value::Float(a.number()? + b.number()?))
+        }
         (a, b) => Some([a.as_str()?, b.as_str()?].concat().into()),
     }
 }
@@ -62,7 +64,11 @@ fn last(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
     edge(value, |items| items.last().cloned(), |text| text.chars().next_back())
 }
 
-fn edge(value: &Value, item: fn(&[Value]) -> Option<Value>, letter: fn(&str) -> Option<char>) -> Result {
+fn edge(
+    value: &Value,
+    item: fn(&[Value]) -> Option<Value>,
+    letter: fn(&str) -> Option<char>,
+) -> Result {
     if let Some(text) = value.as_str() {
         return Ok(letter(text).map(String::from).unwrap_or_default().into());
     }
@@ -76,7 +82,9 @@ fn edge(value: &Value, item: fn(&[Value]) -> Option<Value>, letter: fn(&str) -> 
 }
 
 fn join(value: &Value, arg: Option<&Value>, autoescape: Autoescape) -> Result {
-    let (Some(items), Some(separator)) = (value.items().filter(|_| !matches!(value, Value::None)), arg) else {
+    let (Some(items), Some(separator)) =
+        (value.items().filter(|_| !matches!(value, Value::None)), arg)
+    else {
         return Ok(value.clone());
     };
     if separator.as_str().is_none() {
@@ -126,7 +134,13 @@ fn yesno(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
         [yes, no, ..] => (yes, no, no),
         _ => return Ok(value.clone()),
     };
-    let word = if matches!(value, Value::None) { maybe } else if value.is_true() { yes } else { no };
+    let word = if matches!(value, Value::None) {
+        maybe
+    } else if value.is_true() {
+        yes
+    } else {
+        no
+    };
     Ok((*word).into())
 }
 

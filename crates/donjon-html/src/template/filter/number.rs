@@ -19,7 +19,8 @@ const MAX_PLACES: usize = 1000;
 
 fn divisibleby(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     let pair = int(value).zip(arg.and_then(int)).filter(|(_, divisor)| *divisor != 0);
-    let (number, divisor) = pair.ok_or_else(|| FilterError::new("divisibleby takes two whole numbers, not 0"))?;
+    let (number, divisor) =
+        pair.ok_or_else(|| FilterError::new("divisibleby takes two whole numbers, not 0"))?;
     Ok(Value::Bool(number.checked_rem(divisor).unwrap_or_default() == 0))
 }
 
@@ -30,7 +31,9 @@ fn get_digit(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     if place < 1 {
         return Ok(Value::Int(number));
     }
-    let digit = usize::try_from(place).ok().and_then(|place| number.to_string().bytes().rev().nth(place - 1));
+    let digit = usize::try_from(place)
+        .ok()
+        .and_then(|place| number.to_string().bytes().rev().nth(place - 1));
     Ok(Value::Int(digit.filter(u8::is_ascii_digit).map_or(0, |digit| i64::from(digit - b'0'))))
 }
 
@@ -40,11 +43,15 @@ fn floatformat(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     let grouped = arg.get(places_text.len()..).is_some_and(|flags| flags.contains('g'));
     let text = value.text();
     let places = if places_text.is_empty() { Some(-1) } else { int(&places_text.into()) };
-    let Some(number) = Decimal::parse(&text).or_else(|| Decimal::parse(&value.number()?.to_string())) else {
+    let Some(number) =
+        Decimal::parse(&text).or_else(|| Decimal::parse(&value.number()?.to_string()))
+    else {
         let is_special = matches!(&*text, "nan" | "inf" | "-inf");
         return Ok(if is_special { text.into() } else { "".into() });
     };
-    let Some(places) = places.filter(|places| places.unsigned_abs() <= MAX_PLACES as u64 && number.is_small()) else {
+    let Some(places) =
+        places.filter(|places| places.unsigned_abs() <= MAX_PLACES as u64 && number.is_small())
+    else {
         return Ok(text.into());
     };
     Ok(Markup::danger_trusted(number.format(places, grouped)).into())
@@ -153,8 +160,16 @@ mod tests {
     #[test]
     fn floatformat_rounds_half_up() {
         let cases = [
-            (34.23, "-1", "34.2"), (34.0, "-1", "34"), (34.26, "-1", "34.3"), (34.26, "0", "34"), (6666.6666, "2g", "6,666.67"),
-            (0.5, "0", "1"), (-0.04, "1", "0.0"), (9.99, "1", "10.0"), (1e-7, "3", "0.000"), (34.0, "3", "34.000"),
+            (34.23, "-1", "34.2"),
+            (34.0, "-1", "34"),
+            (34.26, "-1", "34.3"),
+            (34.26, "0", "34"),
+            (6666.6666, "2g", "6,666.67"),
+            (0.5, "0", "1"),
+            (-0.04, "1", "0.0"),
+            (9.99, "1", "10.0"),
+            (1e-7, "3", "0.000"),
+            (34.0, "3", "34.000"),
         ];
         for (number, arg, expected) in cases {
             assert_eq!(format(number, arg), expected, "{number} {arg}");
