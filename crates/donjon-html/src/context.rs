@@ -194,6 +194,11 @@ impl Context {
         }
     }
 
+    /// Whether this is in a URL, directly behind a variable with which the URL begins.
+    pub(crate) fn is_behind_base(self) -> bool {
+        matches!(self, Self::Value(_, Value::Url(_, url::Url::AfterHole), _))
+    }
+
     /// Whether a page may end here.
     pub(crate) fn may_end(self) -> bool {
         matches!(self, Self::Text | Self::Plain)

@@ -1,5 +1,7 @@
 //! The template language, as its users see it: Django's results, and the cases where Django's are not safe.
 
+#![allow(clippy::panic, reason = "the helpers of tests stop a test")]
+
 use donjon_html::template::{Surroundings, Templates, Value, Variables};
 use donjon_html::{Markup, TrustedUrl, context};
 
@@ -249,6 +251,18 @@ fn what_may_run_is_a_trusted_url() {
 }
 
 #[test]
+fn the_site_s_own_addresses_are_whole() {
+    assert_eq!(
+        render("<a href=\"{{v}}{% url 'x' %}\">", "https://a"),
+        "<a href=\"https://a/x/?a=1&amp;b\">"
+    );
+    assert_eq!(
+        render("<a href=\"/s?next={% url 'x' %}\">", 1),
+        "<a href=\"/s?next=/x/%3Fa%3D1%26b\">"
+    );
+}
+
+#[test]
 fn markup_counts_in_text_only() {
     let html = || Markup::danger_trusted("<b>&amp;</b>\"");
     assert_eq!(render("{{v}}", html()), "<b>&amp;</b>\"");
@@ -448,6 +462,27 @@ fn limits_hold() {
             .is_err()
     );
     refused(&"{% if a %}".repeat(5000));
+    let deep =
+        format!("{}{{% include 't.html' %}}{}", "{% if a %}".repeat(60), "{% endif %}".repeat(60));
+    let deep = Templates::new([("t.html", deep)]).unwrap();
+    assert!(deep.render("t.html", &context! { a: 1 }, &()).is_err());
+    let wide = (0..40).map(|i| {
+        (
+            format!("{i}"),
+            format!(
+                "{0}{{% include '{1}' %}}{2}",
+                "{% with a=1 %}".repeat(20),
+                i + 1,
+                "{% endwith %}".repeat(20)
+            ),
+        )
+    });
+    assert!(Templates::new(wide).is_err());
+    let many = (0..40).map(|i| (format!("{i}"), format!("{{% extends '{}' %}}{{% block a %}}{{{{ block.super }}}}{{{{ block.super }}}}{{% endblock %}}", i + 1)));
+    assert!(
+        Templates::new(many.chain([("40".to_owned(), "{% block a %}{% endblock %}".to_owned())]))
+            .is_err()
+    );
 }
 
 #[test]

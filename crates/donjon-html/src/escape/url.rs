@@ -99,7 +99,9 @@ pub fn write_srcset(out: &mut String, list: &str) {
 
 /// Appends the width or density of an image candidate (`2x`, `640w`).
 pub fn write_descriptor(out: &mut String, word: &str) {
-    let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    let number = word.strip_suffix(['w', 'x', 'h']).unwrap_or_default();
+    let plain =
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     out.push_str(if plain { word } else { super::REFUSED });
 }
 

@@ -300,12 +300,17 @@ impl<'t> Linker<'t> {
             }
             Kind::Url(call) => {
                 let (escaper, after) = context.hole().map_err(located)?;
-                ops.push(Op::Url(call.clone(), own_address(escaper), position.escape, place));
+                ops.push(Op::Url(
+                    call.clone(),
+                    own_address(escaper, context),
+                    position.escape,
+                    place,
+                ));
                 Ok(after)
             }
             Kind::Static(path) => {
                 let (escaper, after) = context.hole().map_err(located)?;
-                ops.push(Op::Static(path.clone(), own_address(escaper), place));
+                ops.push(Op::Static(path.clone(), own_address(escaper, context), place));
                 Ok(after)
             }
             Kind::CsrfToken => {
@@ -494,9 +499,11 @@ fn refine(escaper: Escaper, expression: &Expression) -> Result<Escaper, Fault> {
 }
 
 /// The site's own addresses are trusted as such, and are percent-encoded already.
-fn own_address(escaper: Escaper) -> Escaper {
+fn own_address(escaper: Escaper, context: Context) -> Escaper {
     let slot = match escaper.slot {
         Slot::UrlCode => Slot::UrlStart,
+        // `{{ site }}{% url 'x' %}`
+        Slot::UrlSegment if context.is_behind_base() => Slot::UrlStart,
         Slot::UrlSegment => Slot::UrlEncodedSegment,
         Slot::UrlQuery => Slot::UrlEncodedQuery,
         slot => slot,

@@ -97,7 +97,7 @@ impl<'s> Lexer<'s> {
             *next = found.map_or(usize::MAX, |offset| open + 2 + offset);
         }
         let close = *next;
-        (close < self.line_end(open)).then_some((*kind, close + 2))
+        (close < self.line_end(open)).then(|| (*kind, close + 2))
     }
 
     fn line_end(&mut self, from: usize) -> usize {

@@ -458,10 +458,9 @@ impl Scope<'_> {
     }
 
     fn outer<'s>(&'s self, name: &str) -> Option<Cow<'s, Value>> {
-        if self.floor.is_none() {
-            if let Some(value) = self.variables.lookup(name) {
-                return Some(Cow::Borrowed(value));
-            }
+        let own = self.variables.lookup(name).filter(|_| self.floor.is_none());
+        if let Some(value) = own {
+            return Some(Cow::Borrowed(value));
         }
         match name {
             "csrf_token" => self.around.csrf_token().map(Value::from),

@@ -284,7 +284,7 @@ structure!(SerializeStruct, SerializeStructVariant);
 mod tests {
     use super::*;
 
-    #[derive(Serialize)]
+    #[derive(serde::Serialize)]
     struct Row {
         name: &'static str,
         tags: Vec<u8>,

@@ -141,7 +141,7 @@ fn round(mut whole: Vec<u8>, mut fraction: Vec<u8>, places: usize) -> (Vec<u8>, 
 
 fn push_whole(out: &mut String, whole: &[u8], grouped: bool) {
     for (index, digit) in whole.iter().enumerate() {
-        if grouped && index > 0 && (whole.len() - index) % 3 == 0 {
+        if grouped && index > 0 && (whole.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(char::from(*digit));
