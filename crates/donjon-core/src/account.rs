@@ -6,6 +6,8 @@
 //! 2. A store looks users up by id and by exact name, and hands out inactive ones too: whether they
 //!    may act is not the store's to decide.
 
+mod memory;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::clock::UnixTime;
 use crate::session::{BoxFuture, StoreError};
+
+pub use memory::{MAX_ACCOUNTS, MemoryAccounts};
 
 /// A password as Django stores it: `algorithm$work$salt$hash`.
 #[derive(Clone, PartialEq, Eq)]

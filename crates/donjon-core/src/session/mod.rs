@@ -19,6 +19,7 @@ mod codec;
 mod data;
 mod expiry;
 mod handle;
+mod memory;
 mod rotation;
 mod store;
 
@@ -26,6 +27,7 @@ pub use codec::{SessionCodec, SuspiciousSession};
 pub use data::SessionData;
 pub use expiry::{BadExpiry, Expires, Expiry, Lifetime};
 pub use handle::{Ending, Session, SessionContext, SessionError};
+pub use memory::{MAX_SESSIONS, MemorySessions};
 pub use rotation::{Rotate, Rotation};
 pub use store::{
     BoxFuture, Creation, DynSessionStore, SessionKey, SessionRecord, SessionStore, StoreError,
