@@ -1,5 +1,6 @@
 //! A session's values.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -60,6 +61,16 @@ impl SessionData {
         self.0.get(name).map(|raw| serde_json::from_str(raw.get())).transpose()
     }
 
+    /// The value of this name, if it is text; not copied where JSON has it without escapes.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let raw = self.0.get(name)?.get();
+        match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(plain) if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
+            _ => serde_json::from_str(raw).ok().map(Cow::Owned),
+        }
+    }
+
     /// Puts a value under this name.
     ///
     /// # Errors
@@ -115,6 +126,14 @@ mod tests {
         assert!(data.value::<String>("cart").is_err());
         assert_eq!(data.value::<String>("other").unwrap(), None);
         assert!(data.remove("cart") && !data.remove("cart") && data.is_empty());
+    }
+
+    #[test]
+    fn text_is_told_from_other_values() {
+        let data = SessionData::from_json(br#"{"a":"x","b":"\u00e9\"","c":1,"d":["x"]}"#).unwrap();
+        assert_eq!(data.text("a").as_deref(), Some("x"));
+        assert_eq!(data.text("b").as_deref(), Some("é\""));
+        assert_eq!((data.text("c"), data.text("d"), data.text("e")), (None, None, None));
     }
 
     #[test]

@@ -1,0 +1,147 @@
+//! The extractors.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use donjon_core::account::User;
+use donjon_core::event::Event;
+use donjon_core::origin::{Scheme, Site, is_safe_redirect};
+use http::request::Parts;
+use http::{StatusCode, Uri};
+
+use super::guard::{failure, login_address};
+use super::identity::{Auth, AuthError};
+use crate::rejection::{redirect, refuse};
+
+/// No auth layer is outside of the handler: the site is put together wrongly. Status 500.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingAuthLayer;
+
+impl IntoResponse for MissingAuthLayer {
+    fn into_response(self) -> Response {
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+    }
+}
+
+impl IntoResponse for AuthError {
+    /// Status 503; the log has the reason.
+    fn into_response(self) -> Response {
+        failure(&self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Auth {
+    type Rejection = MissingAuthLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or(MissingAuthLayer)
+    }
+}
+
+/// Why a request has no user for its handler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Refused {
+    /// Nobody is logged in: the visitor is sent to this address.
+    LogIn(String),
+    /// The store failed: status 503.
+    Failed(AuthError),
+    /// No auth layer is outside of the handler: status 500.
+    Missing(MissingAuthLayer),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        match self {
+            Self::LogIn(address) => redirect(StatusCode::FOUND, &address),
+            Self::Failed(error) => error.into_response(),
+            Self::Missing(missing) => missing.into_response(),
+        }
+    }
+}
+
+async fn user_of(parts: &Parts) -> Result<(Auth, Option<Arc<User>>), Refused> {
+    let auth = parts.extensions.get::<Auth>().cloned();
+    let auth = auth.ok_or(Refused::Missing(MissingAuthLayer))?;
+    let user = auth.user().await.map_err(Refused::Failed)?;
+    Ok((auth, user))
+}
+
+/// The user of the request, if one is logged in.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub Option<Arc<User>>);
+
+impl<S: Sync> FromRequestParts<S> for CurrentUser {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(user_of(parts).await?.1))
+    }
+}
+
+/// The user of the request; visitors who are not logged in are sent to the log-in page.
+#[derive(Clone, Debug)]
+pub struct LoggedIn(pub Arc<User>);
+
+impl<S: Sync> FromRequestParts<S> for LoggedIn {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        match user_of(parts).await? {
+            (_, Some(user)) => Ok(Self(user)),
+            (auth, None) => Err(Refused::LogIn(login_address(auth.policy(), &parts.uri))),
+        }
+    }
+}
+
+/// Where a visitor wants to go after a log-in, if that is an address of this site.
+#[derive(Clone, Debug)]
+pub struct SafeNext {
+    host: String,
+    scheme: Scheme,
+    asked: Option<String>,
+}
+
+impl SafeNext {
+    /// The address to go to: `posted`, the form's field, or where there is none the one in the
+    /// query; if that leads off the site, or there is none, `otherwise`. Django: `get_success_url`.
+    #[must_use]
+    pub fn or(&self, posted: Option<&str>, otherwise: &str) -> String {
+        self.checked(posted.or(self.asked.as_deref())).unwrap_or(otherwise).to_owned()
+    }
+
+    /// The address in the query, if it is of this site: for the form's hidden field.
+    #[must_use]
+    pub fn asked(&self) -> Option<&str> {
+        self.checked(self.asked.as_deref())
+    }
+
+    fn checked<'a>(&self, target: Option<&'a str>) -> Option<&'a str> {
+        let target = target.filter(|target| !target.is_empty())?;
+        if is_safe_redirect(target, &[&self.host], self.scheme) {
+            return Some(target);
+        }
+        Event::RedirectRefused { target }.emit();
+        None
+    }
+}
+
+fn next_in(uri: &Uri, field: &str) -> Option<String> {
+    let query = uri.query().unwrap_or_default();
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.filter(|(name, _)| name == field).last().map(|(_, value)| value.into_owned())
+}
+
+impl<S: Sync> FromRequestParts<S> for SafeNext {
+    type Rejection = MissingAuthLayer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let auth = parts.extensions.get::<Auth>().ok_or(MissingAuthLayer)?;
+        let site = parts.extensions.get::<Site>().ok_or(MissingAuthLayer)?;
+        // Without a host of its own the site has only its paths to go to.
+        let host = site.host().map(|host| host.as_str().to_owned()).unwrap_or_default();
+        let asked = next_in(&parts.uri, &auth.policy().next_field);
+        Ok(Self { host, scheme: site.scheme(), asked })
+    }
+}

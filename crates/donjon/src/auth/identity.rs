@@ -1,0 +1,243 @@
+//! The handle by which a request knows its user.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use donjon_core::account::{DynAccountStore, User};
+use donjon_core::event::Event;
+use donjon_core::secret::equal;
+use donjon_core::session::{Rotation, Session, SessionData, SessionError, StoreError};
+
+use super::policy::{AuthPolicy, BACKEND, HashOf};
+use crate::password::{Busy, Verification};
+
+const USER_ID: &str = "_auth_user_id";
+const USER_BACKEND: &str = "_auth_user_backend";
+const USER_HASH: &str = "_auth_user_hash";
+
+/// What all requests of a site have in common.
+pub(super) struct AuthContext {
+    pub(super) policy: AuthPolicy,
+    pub(super) accounts: Arc<dyn DynAccountStore>,
+}
+
+/// Who the visitor of a request is; clones are the same visitor. Django: `authenticate`, `login`,
+/// `logout`, `request.user`.
+#[derive(Clone)]
+pub struct Auth(Arc<Inner>);
+
+struct Inner {
+    context: Arc<AuthContext>,
+    session: Session,
+    rotation: Option<Rotation>,
+    user: Mutex<Known>,
+}
+
+/// What is known of the user so far.
+#[derive(Clone)]
+enum Known {
+    NotAsked,
+    Answer(Option<Arc<User>>),
+}
+
+/// Why the visitor could not be recognised, logged in or logged out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The accounts' store failed.
+    Store(StoreError),
+    /// The session could not be read or written.
+    Session(SessionError),
+    /// Too many passwords wait to be hashed.
+    Busy,
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Session(error) => error.fmt(f),
+            Self::Busy => Busy.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AuthError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Session(error) => Some(error),
+            Self::Busy => None,
+        }
+    }
+}
+
+impl From<StoreError> for AuthError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<SessionError> for AuthError {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl From<Busy> for AuthError {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl Auth {
+    pub(super) fn new(
+        context: Arc<AuthContext>,
+        session: Session,
+        rotation: Option<Rotation>,
+    ) -> Self {
+        Self(Arc::new(Inner { context, session, rotation, user: Mutex::new(Known::NotAsked) }))
+    }
+
+    pub(super) fn policy(&self) -> &AuthPolicy {
+        &self.0.context.policy
+    }
+
+    fn known(&self) -> Known {
+        self.0.user.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn know(&self, user: Option<Arc<User>>) {
+        *self.0.user.lock().unwrap_or_else(PoisonError::into_inner) = Known::Answer(user);
+    }
+
+    /// The user who is logged in, if one is. Asks session and store once. Django: `request.user`.
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] and [`AuthError::Session`]: nobody becomes anonymous because a database
+    /// is down.
+    pub async fn user(&self) -> Result<Option<Arc<User>>, AuthError> {
+        if let Known::Answer(user) = self.known() {
+            return Ok(user);
+        }
+        let user = self.recognise().await?;
+        self.know(user.clone());
+        Ok(user)
+    }
+
+    /// Rules 2 and 3.
+    async fn recognise(&self) -> Result<Option<Arc<User>>, AuthError> {
+        let data = self.0.session.data().await?;
+        let Some(id) = claimed_user(&data) else { return Ok(None) };
+        let user = self.0.context.accounts.by_id(id).await?.filter(|user| user.is_active);
+        let Some(user) = user else { return Ok(None) };
+        let hash = data.text(USER_HASH).unwrap_or_default();
+        match self.policy().find(&hash, &user.password) {
+            HashOf::Current => Ok(Some(user)),
+            HashOf::Former => {
+                self.0.session.cycle_key().await?;
+                self.0
+                    .session
+                    .insert(USER_HASH, &self.policy().session_hash(&user.password))
+                    .await?;
+                Ok(Some(user))
+            }
+            HashOf::Nobody => {
+                self.0.session.flush().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The user of this name and password, if there is one and may act. Does not log in: see
+    /// [`Auth::login`].
+    ///
+    /// A password of an outdated form is stored anew, which ends the user's other sessions.
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] and [`AuthError::Busy`].
+    pub async fn authenticate(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> Result<Option<Arc<User>>, AuthError> {
+        let AuthContext { policy, accounts } = &*self.0.context;
+        let found = accounts.by_username(username).await?;
+        let encoded = found.as_ref().map(|user| &user.password);
+        let verification = policy.passwords.verify(password, encoded).await?;
+        let user = match (found, verification) {
+            (Some(user), Verification::Correct) => Some(user),
+            (Some(user), Verification::CorrectButOutdated) => {
+                Some(self.renew(user, password).await?)
+            }
+            _ => None,
+        };
+        let user = user.filter(|user| user.is_active);
+        if user.is_none() {
+            Event::LoginFailed { username }.emit();
+        }
+        Ok(user)
+    }
+
+    async fn renew(&self, user: Arc<User>, password: &str) -> Result<Arc<User>, AuthError> {
+        let AuthContext { policy, accounts } = &*self.0.context;
+        let encoded = policy.passwords.hash(password).await?;
+        accounts.set_password(user.id, &encoded).await?;
+        Ok(Arc::new(User { password: encoded, ..User::clone(&user) }))
+    }
+
+    /// Logs this user in (rule 4).
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] and [`AuthError::Session`].
+    pub async fn login(&self, user: &Arc<User>) -> Result<(), AuthError> {
+        let hash = self.policy().session_hash(&user.password);
+        let session = &self.0.session;
+        let data = session.data().await?;
+        if !data.contains(USER_ID) {
+            session.cycle_key().await?;
+        } else if !is_session_of(&data, user, &hash) {
+            session.flush().await?;
+        }
+        session.insert(USER_ID, &user.id.to_string()).await?;
+        session.insert(USER_BACKEND, BACKEND).await?;
+        session.insert(USER_HASH, &hash).await?;
+        if let Some(rotation) = &self.0.rotation {
+            rotation.rotate();
+        }
+        self.0.context.accounts.set_last_login(user.id, self.policy().clock.now()).await?;
+        self.know(Some(Arc::clone(user)));
+        Event::LoggedIn { username: &user.username }.emit();
+        Ok(())
+    }
+
+    /// Logs out whoever is logged in, and deletes the session (rule 4).
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] and [`AuthError::Session`].
+    pub async fn logout(&self) -> Result<(), AuthError> {
+        let user = self.user().await?;
+        self.0.session.flush().await?;
+        self.know(None);
+        Event::LoggedOut { username: user.as_ref().map_or("", |user| &user.username) }.emit();
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Auth(…)")
+    }
+}
+
+/// The user whom a session names, if a backend of ours vouched for the name.
+fn claimed_user(data: &SessionData) -> Option<i64> {
+    let id = data.text(USER_ID)?;
+    (data.text(USER_BACKEND)? == BACKEND).then(|| id.parse().ok()).flatten()
+}
+
+fn is_session_of(data: &SessionData, user: &User, hash: &str) -> bool {
+    let same_user = data.text(USER_ID).is_some_and(|id| id == user.id.to_string());
+    let kept = data.text(USER_HASH).unwrap_or_default();
+    same_user && equal(kept.as_bytes(), hash.as_bytes())
+}

@@ -1,0 +1,63 @@
+//! The tower layer.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use donjon_core::account::DynAccountStore;
+use donjon_core::session::{Rotation, Session};
+use http::Request;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::identity::{Auth, AuthContext};
+use super::policy::AuthPolicy;
+
+/// Leaves an [`Auth`] in every request. Goes inside the layers of sessions and CSRF.
+#[derive(Clone)]
+pub struct AuthLayer(Arc<AuthContext>);
+
+impl AuthLayer {
+    /// Users of this store, recognised by this policy.
+    #[must_use]
+    pub fn new(policy: AuthPolicy, accounts: Arc<dyn DynAccountStore>) -> Self {
+        Self(Arc::new(AuthContext { policy, accounts }))
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Auths<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Auths { context: Arc::clone(&self.0), inner }
+    }
+}
+
+/// The service of [`AuthLayer`].
+#[derive(Clone)]
+pub struct Auths<S> {
+    context: Arc<AuthContext>,
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for Auths<S>
+where
+    S: Service<Request<B>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let extensions = request.extensions_mut();
+        // Without a session nobody can be recognised: whoever asks for the user then gets a 500.
+        if let Some(session) = extensions.get::<Session>().cloned() {
+            let rotation = extensions.get::<Rotation>().cloned();
+            extensions.insert(Auth::new(Arc::clone(&self.context), session, rotation));
+        }
+        self.inner.call(request)
+    }
+}

@@ -1,0 +1,57 @@
+//! Sessions: what the site remembers of a visitor, under a key in a cookie.
+//!
+//! Stops: session fixation (a key that a client made up is never taken over), a logout undone by a
+//! request that was still under way, caches that hand one visitor's page to another, and session
+//! rows for visitors who never needed one.
+//!
+//! 1. The store is not asked before a handler touches the session: see
+//!    [`Session`](donjon_core::session::Session).
+//! 2. A response varies with the cookie if the session was looked at.
+//! 3. A session that changed is saved, and its cookie set, unless the response is a failure of the
+//!    server (500 and above) or the session is empty. With [`Saving::EveryRequest`] it need not have
+//!    changed.
+//! 4. A cookie that leads to nothing (the session was flushed, or its key is nobody's and nothing
+//!    was put into it) is deleted.
+//! 5. A session that was deleted while the request was under way is not made again: status 400, as
+//!    in Django.
+//! 6. A store that fails is status 503: nobody becomes anonymous because a database is down.
+//!
+//! Caveats: two requests of one visitor at once each save the whole session, and the later one wins.
+//!
+//! Spec: Django's `django/contrib/sessions/middleware.py`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bytes::Bytes;
+//! use donjon::session::{SessionLayer, SessionPolicy};
+//! use donjon_core::session::{MemorySessions, Session};
+//! use http::{Request, Response, header};
+//! use http_body_util::Full;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = ServiceBuilder::new()
+//!     .layer(SessionLayer::new(SessionPolicy::default(), Arc::new(MemorySessions::default())))
+//!     .service(service_fn(async |request: Request<Full<Bytes>>| {
+//!         let session = request.extensions().get::<Session>().ok_or("no session layer")?;
+//!         session.insert("cart", &["tea"]).await?;
+//!         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Response::new(Full::from("kept")))
+//!     }));
+//! let response = service.oneshot(Request::get("/").body(Full::default())?).await.map_err(|error| error.to_string())?;
+//! assert!(response.headers()[header::SET_COOKIE].to_str()?.starts_with("sessionid="));
+//! # Ok(()) }
+//! ```
+
+mod decision;
+#[cfg(feature = "axum")]
+mod extract;
+mod layer;
+mod policy;
+
+pub use decision::{Cookie, Decision, decide};
+#[cfg(feature = "axum")]
+pub use extract::{MissingSessionLayer, SessionHandle};
+pub use layer::{SessionFuture, SessionLayer, Sessions};
+pub use policy::{COOKIE_AGE, Saving, SessionPolicy};

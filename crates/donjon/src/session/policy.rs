@@ -1,0 +1,117 @@
+//! How sessions are kept and named.
+
+use std::time::Duration;
+
+use donjon_core::clock::Clock;
+use donjon_core::cookie::{CookieError, CookieSettings, Transport};
+use donjon_core::session::Lifetime;
+
+/// How long a session lasts after its last change: two weeks. Django: `SESSION_COOKIE_AGE`.
+pub const COOKIE_AGE: Duration = Duration::from_secs(60 * 60 * 24 * 14);
+
+/// When a session is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saving {
+    /// Where it changed.
+    WhereChanged,
+    /// With every response, so that it lasts as long as the visitor keeps coming. Django:
+    /// `SESSION_SAVE_EVERY_REQUEST`.
+    EveryRequest,
+}
+
+/// How sessions are kept and named, as a parsed value.
+///
+/// ```
+/// use donjon::session::SessionPolicy;
+///
+/// let policy = SessionPolicy::default().expire_at_browser_close();
+/// # let _ = policy;
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionPolicy {
+    pub(super) cookie: CookieSettings,
+    pub(super) lifetime: Lifetime,
+    pub(super) saving: Saving,
+    pub(super) clock: Clock,
+}
+
+impl Default for SessionPolicy {
+    /// Django's cookie `sessionid` for two weeks, and `Secure` where the request came over HTTPS.
+    fn default() -> Self {
+        let cookie = CookieSettings::new("sessionid", Some(COOKIE_AGE));
+        Self {
+            lifetime: lifetime(&cookie),
+            cookie,
+            saving: Saving::WhereChanged,
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl SessionPolicy {
+    /// The cookie `__Host-sessionid`, which no sibling host can plant: for sites that are reached
+    /// over HTTPS only.
+    #[must_use]
+    pub fn hardened() -> Self {
+        let cookie = CookieSettings {
+            secure: Transport::HttpsOnly,
+            ..CookieSettings::new("__Host-sessionid", Some(COOKIE_AGE))
+        };
+        Self { cookie, ..Self::default() }
+    }
+
+    /// Django's cookie with Django's attributes: not `Secure`.
+    #[must_use]
+    pub fn django() -> Self {
+        let cookie = CookieSettings {
+            secure: Transport::Any,
+            ..CookieSettings::new("sessionid", Some(COOKIE_AGE))
+        };
+        Self { cookie, ..Self::default() }
+    }
+
+    /// Takes another cookie; its age, two weeks if it has none, is that of the sessions. Django:
+    /// `SESSION_COOKIE_*`.
+    ///
+    /// # Errors
+    /// [`CookieError`] for a cookie that browsers refuse.
+    pub fn cookie(mut self, cookie: CookieSettings) -> Result<Self, CookieError> {
+        cookie.check()?;
+        self.lifetime.seconds = lifetime(&cookie).seconds;
+        self.cookie = cookie;
+        Ok(self)
+    }
+
+    /// Lets a session go when the browser is closed. Django: `SESSION_EXPIRE_AT_BROWSER_CLOSE`.
+    #[must_use]
+    pub fn expire_at_browser_close(mut self) -> Self {
+        self.lifetime.at_browser_close = true;
+        self
+    }
+
+    /// When a session is saved.
+    #[must_use]
+    pub fn saving(mut self, saving: Saving) -> Self {
+        self.saving = saving;
+        self
+    }
+
+    /// Reads the time from `clock`.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The name of the cookie.
+    #[must_use]
+    pub fn cookie_name(&self) -> &str {
+        &self.cookie.name
+    }
+}
+
+fn lifetime(cookie: &CookieSettings) -> Lifetime {
+    let age = cookie.age.unwrap_or(COOKIE_AGE);
+    let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+    Lifetime { seconds, at_browser_close: false }
+}
