@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
 
 use super::policy::BODY_LIMIT;
-use super::scan::{BodyError, Ended, Form, Scan, Scanner, urlencoded_token, urlencoded_tokens};
+use super::scan::{BodyError, Ended, Form, Scan, Scanner, urlencoded_tokens};
 
 pin_project! {
     /// A body that gives back what was read of it, and then streams on.
@@ -81,30 +81,69 @@ where
 {
     match form {
         Form::Other => Ok((Search { token: None, doubled: false }, ReadBody::untouched(body))),
-        Form::Urlencoded => {
-            let body = read_whole(body).await?;
-            let bytes = body.read.as_deref().unwrap_or_default();
-            let token = urlencoded_token(bytes)?.map(|token| token.into_owned());
-            Ok((Search { token, doubled: urlencoded_tokens(bytes) > 1 }, body))
-        }
+        Form::Urlencoded => search_urlencoded(body).await,
         Form::Multipart(boundary) => search_multipart(Scanner::new(boundary), body).await,
     }
 }
 
-async fn read_whole<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<ReadBody<B>, BodyError> {
+async fn search_urlencoded<B>(mut body: B) -> Result<(Search, ReadBody<B>), BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     if body.size_hint().lower() > BODY_LIMIT as u64 {
         return Err(BodyError::TooLong);
     }
     let mut read = Reading::default();
+    let mut failed = None;
     while let Some(chunk) = next_data(&mut body).await {
         match chunk {
-            Ok(chunk) => read.push(chunk)?,
+            Ok(chunk) if chunk.len() > BODY_LIMIT - read.bytes().len() => {
+                return Err(BodyError::TooLong);
+            }
+            Ok(chunk) => read.push(chunk),
             Err(error) => {
-                return Ok(ReadBody { read: read.finish(), failed: Some(error), rest: body });
+                failed = Some(error);
+                break;
             }
         }
     }
-    Ok(ReadBody { read: read.finish(), failed: None, rest: body })
+    let mut search = Search { token: None, doubled: false };
+    if failed.is_none() {
+        for token in urlencoded_tokens(read.bytes())? {
+            search.doubled = search.token.replace(token.into_owned()).is_some();
+        }
+    }
+    Ok((search, ReadBody { read: read.finish(), failed, rest: body }))
+}
+
+async fn search_multipart<B>(
+    mut scanner: Scanner,
+    mut body: B,
+) -> Result<(Search, ReadBody<B>), BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut read = Reading::default();
+    let mut failed = None;
+    let token = loop {
+        let ended = match next_data(&mut body).await {
+            Some(Ok(chunk)) => {
+                read.push(chunk);
+                Ended::No
+            }
+            Some(Err(error)) => {
+                failed = Some(error);
+                break None;
+            }
+            None => Ended::Yes,
+        };
+        match scanner.scan(read.bytes(), ended)? {
+            Scan::Found(token) => break Some(token),
+            Scan::Absent => break None,
+            Scan::More => {}
+        }
+    };
+    Ok((Search { token, doubled: false }, ReadBody { read: read.finish(), failed, rest: body }))
 }
 
 /// What was read so far; one chunk, as most forms are, is not copied.
@@ -115,16 +154,15 @@ struct Reading {
 }
 
 impl Reading {
-    fn push(&mut self, chunk: Bytes) -> Result<(), BodyError> {
-        if self.first.is_empty() && self.more.is_empty() {
+    fn push(&mut self, chunk: Bytes) {
+        if self.bytes().is_empty() {
             self.first = chunk;
-        } else {
-            if self.more.is_empty() {
-                self.more.extend_from_slice(&std::mem::take(&mut self.first));
-            }
-            self.more.extend_from_slice(&chunk);
+            return;
         }
-        if self.bytes().len() > BODY_LIMIT { Err(BodyError::TooLong) } else { Ok(()) }
+        if self.more.is_empty() {
+            self.more.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.more.extend_from_slice(&chunk);
     }
 
     fn bytes(&self) -> &[u8] {
@@ -133,39 +171,8 @@ impl Reading {
 
     fn finish(self) -> Option<Bytes> {
         let bytes = if self.more.is_empty() { self.first } else { self.more.freeze() };
-        bytes.has_remaining().then_some(bytes)
+        (!bytes.is_empty()).then_some(bytes)
     }
-}
-
-async fn search_multipart<B>(
-    mut scanner: Scanner,
-    mut body: B,
-) -> Result<(Search, ReadBody<B>), BodyError>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let mut read = BytesMut::new();
-    let mut failed = None;
-    let token = loop {
-        let ended = match next_data(&mut body).await {
-            Some(Ok(chunk)) => {
-                read.extend_from_slice(&chunk);
-                Ended::No
-            }
-            Some(Err(error)) => {
-                failed = Some(error);
-                break None;
-            }
-            None => Ended::Yes,
-        };
-        match scanner.scan(&read, ended)? {
-            Scan::Found(token) => break Some(token),
-            Scan::Absent => break None,
-            Scan::More => {}
-        }
-    };
-    let read = (!read.is_empty()).then(|| read.freeze());
-    Ok((Search { token, doubled: false }, ReadBody { read, failed, rest: body }))
 }
 
 /// The next piece of data; trailers are of no interest to a form.

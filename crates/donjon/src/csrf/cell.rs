@@ -18,7 +18,7 @@ pub struct CsrfToken(pub(super) Arc<Cell>);
 
 /// The secret of a request, shared by its layers and its handler.
 #[derive(Debug)]
-pub struct Cell {
+pub(super) struct Cell {
     pub(super) policy: Arc<CsrfPolicy>,
     pub(super) https: Https,
     /// The session's key as it was sent; empty without one. Only bound tokens have a use for it.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use donjon_core::host::is_same_domain;
-use donjon_core::origin::{Scheme, Site, SplitUrl, TrustedOrigins, latin1, split_url};
+use donjon_core::origin::{Scheme, Site, SplitUrl, latin1, split_url};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::policy::{CsrfPolicy, Duplicates, Provenance, SecretStorage, Tokens};
@@ -163,10 +163,26 @@ fn django(policy: &CsrfPolicy, site: &Site, headers: &HeaderMap) -> Result<(), R
 }
 
 fn good_origin(policy: &CsrfPolicy, site: &Site, origin: &str) -> Result<(), Reason> {
-    match site.is_origin(origin) || policy.trusted.trusts(origin) {
+    match site.is_origin(origin) || trusts(policy, origin) {
         true => Ok(()),
         false => Err(Reason::BadOrigin(origin.to_owned())),
     }
+}
+
+/// Django splits an origin as a URL before it compares it with a pattern, and so trusts one with a
+/// path, a user or capital letters. No browser sends those.
+fn trusts(policy: &CsrfPolicy, origin: &str) -> bool {
+    policy.trusted.trusts(origin)
+        && (policy.provenance == Provenance::Django || is_serialized(origin))
+}
+
+/// Is this an origin as browsers write them: `scheme://host[:port]` in lower case?
+fn is_serialized(origin: &str) -> bool {
+    let legal =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-+_:[]".contains(&byte);
+    origin
+        .split_once("://")
+        .is_some_and(|(scheme, host)| scheme.bytes().chain(host.bytes()).all(legal))
 }
 
 /// A header as Django reads it: several joined with a comma.
@@ -180,17 +196,23 @@ fn text(value: &HeaderValue) -> Cow<'_, str> {
     value.to_str().map_or_else(|_| Cow::Owned(latin1(value)), Cow::Borrowed)
 }
 
+/// Rule 3.
 fn good_referer(policy: &CsrfPolicy, site: &Site, headers: &HeaderMap) -> Result<(), Reason> {
-    let referer = joined(headers, &header::REFERER).ok_or(Reason::NoReferer)?;
+    let url = referer(site, headers)?.ok_or(Reason::NoReferer)?;
+    let good = policy.trusted.trusts_host(&url.netloc) || is_own_host(policy, site, &url);
+    if good { Ok(()) } else { Err(Reason::BadReferer(url.to_url())) }
+}
+
+fn referer(site: &Site, headers: &HeaderMap) -> Result<Option<SplitUrl>, Reason> {
+    let Some(referer) = joined(headers, &header::REFERER) else { return Ok(None) };
     let url = split_url(&referer).map_err(|_| Reason::MalformedReferer)?;
     if url.scheme.is_empty() || url.netloc.is_empty() {
         return Err(Reason::MalformedReferer);
     }
-    if url.scheme != site.scheme().as_str() {
-        return Err(Reason::InsecureReferer);
+    match site.scheme() {
+        Scheme::Https if url.scheme != "https" => Err(Reason::InsecureReferer),
+        _ => Ok(Some(url)),
     }
-    let good = policy.trusted.trusts_host(&url.netloc) || is_own_host(policy, site, &url);
-    if good { Ok(()) } else { Err(Reason::BadReferer(url.to_url())) }
 }
 
 fn is_own_host(policy: &CsrfPolicy, site: &Site, url: &SplitUrl) -> bool {
@@ -211,24 +233,17 @@ fn is_own_host(policy: &CsrfPolicy, site: &Site, url: &SplitUrl) -> bool {
 fn fetched(policy: &CsrfPolicy, site: &Site, headers: &HeaderMap) -> Result<(), Reason> {
     let origin = joined(headers, &header::ORIGIN);
     let origin = origin.as_deref();
-    let own = |origin: &str| site.is_origin(origin);
-    let trusted = |trusted: &TrustedOrigins, origin: Option<&str>| {
-        origin.is_some_and(|origin| trusted.trusts(origin))
-    };
     let bad_origin = || Err(Reason::BadOrigin(origin.unwrap_or_default().to_owned()));
     match joined(headers, &FETCH_SITE).as_deref() {
         Some("same-origin") => match origin {
             None | Some("null") => Ok(()),
             Some(origin) => good_origin(policy, site, origin),
         },
-        Some("none") => {
-            if origin.is_none_or(own) {
-                Ok(())
-            } else {
-                bad_origin()
-            }
+        Some("none") if origin.is_none_or(|origin| site.is_origin(origin)) => Ok(()),
+        Some("none") => bad_origin(),
+        Some("same-site" | "cross-site") if origin.is_some_and(|origin| trusts(policy, origin)) => {
+            Ok(())
         }
-        Some("same-site" | "cross-site") if trusted(&policy.trusted, origin) => Ok(()),
         Some(site) => Err(Reason::BadFetchSite(site.to_owned())),
         None => match origin {
             Some(origin) => good_origin(policy, site, origin),
@@ -237,12 +252,14 @@ fn fetched(policy: &CsrfPolicy, site: &Site, headers: &HeaderMap) -> Result<(), 
     }
 }
 
-/// Over HTTP a referer may be missing; one that is there must be good, as over HTTPS.
+/// A referer obeys the rule of origins: unlike in Django its scheme counts, and the hosts that share
+/// the cookie's domain are strangers. Over HTTP it may be missing.
 fn referred(policy: &CsrfPolicy, site: &Site, headers: &HeaderMap) -> Result<(), Reason> {
-    match good_referer(policy, site, headers) {
-        Err(Reason::NoReferer) if site.scheme() == Scheme::Http => Ok(()),
-        verdict => verdict,
-    }
+    let Some(url) = referer(site, headers)? else {
+        return if site.scheme() == Scheme::Http { Ok(()) } else { Err(Reason::NoReferer) };
+    };
+    let origin = [&url.scheme, "://", &url.netloc].concat();
+    good_origin(policy, site, &origin).map_err(|_| Reason::BadReferer(url.to_url()))
 }
 
 fn is_websocket(headers: &HeaderMap) -> bool {

@@ -1,5 +1,6 @@
 //! The tower layer.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,13 +23,16 @@ use super::body::{ReadBody, search};
 use super::cell::{Cell, CsrfToken};
 use super::decision::{Decision, Reason, Stored, Submitted, compare, decide, joined};
 use super::failure::Failure;
-use super::policy::{CsrfPolicy, Duplicates, SESSION_KEY, SecretStorage, Tokens};
+use super::policy::{
+    Caching, CsrfPolicy, Duplicates, Provenance, SESSION_KEY, SecretStorage, Tokens,
+};
 use super::scan::{BodyError, Form};
 use super::token::CsrfSecret;
 use crate::rejection::refuse;
 use crate::vary;
 
-/// A route's own word on CSRF, left in the request before this layer sees it.
+/// A route's own word on CSRF, left in the request before this layer sees it. The outermost layer that
+/// refuses forgeries takes it out: one further in checks nevertheless, as in Django.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CsrfRoute {
     /// Nothing is checked. Django: `@csrf_exempt`. For requests that carry no cookies of a browser,
@@ -108,26 +112,21 @@ type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 pin_project! {
     /// The future of [`Csrf`].
+    pub struct CsrfFuture<F, R, E> {
+        #[pin]
+        course: Course<F, R, E>,
+    }
+}
+
+pin_project! {
     #[project = Projected]
-    pub enum CsrfFuture<F, R, E> {
-        /// The request went on as it came.
-        Passed {
-            /// The service's own future.
-            #[pin]
-            inner: F,
-            /// What the response must set.
-            cell: Arc<Cell>,
-        },
-        /// The request was refused by its head.
-        Refused {
-            /// The refusal.
-            response: Option<Response<R>>,
-        },
-        /// The token must be looked for in the body, or the secret in the session.
-        Reading {
-            /// Reads, decides, and goes on.
-            reading: Boxed<Response<R>, E>,
-        },
+    enum Course<F, R, E> {
+        // The request went on as it came.
+        Passed { #[pin] inner: F, cell: Arc<Cell> },
+        // The request was refused by its head.
+        Refused { response: Option<Response<R>> },
+        // The token must be looked for in the body, or the secret in the session.
+        Reading { reading: Boxed<Response<R>, E> },
     }
 }
 
@@ -138,7 +137,7 @@ where
     type Output = Result<Response<R>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
+        match self.project().course.project() {
             Projected::Passed { inner, cell } => {
                 let mut response = ready!(inner.poll(cx))?;
                 set_cookie(cell, response.headers_mut());
@@ -172,29 +171,31 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         if self.layer.must_ask_session(&parts) {
+            if let Some(refusal) = self.layer.refusal_before_session(&parts) {
+                let response = Some(self.layer.refusal(&parts, &refusal));
+                return CsrfFuture { course: Course::Refused { response } };
+            }
             let layer = self.layer.clone();
             let inner = self.take_ready();
-            return CsrfFuture::Reading {
-                reading: Box::pin(with_session(layer, inner, parts, body)),
-            };
+            let reading = Box::pin(with_session(layer, inner, parts, body));
+            return CsrfFuture { course: Course::Reading { reading } };
         }
-        let cell = self.layer.begin(&mut parts, None);
-        match self.layer.check(&parts, &cell) {
+        let (cell, verdict) = self.layer.meet(&mut parts, None);
+        let course = match verdict {
             Verdict::Pass => {
                 let request = Request::from_parts(parts, ReadBody::untouched(body));
-                CsrfFuture::Passed { inner: self.inner.call(request), cell }
+                Course::Passed { inner: self.inner.call(request), cell }
             }
             Verdict::Refuse(refusal) => {
-                CsrfFuture::Refused { response: Some(self.layer.refusal(&parts, &cell, &refusal)) }
+                Course::Refused { response: Some(self.layer.refused(&parts, &cell, &refusal)) }
             }
             Verdict::Read(form) => {
                 let layer = self.layer.clone();
                 let inner = self.take_ready();
-                CsrfFuture::Reading {
-                    reading: Box::pin(read(layer, inner, parts, body, cell, form)),
-                }
+                Course::Reading { reading: Box::pin(read(layer, inner, parts, body, cell, form)) }
             }
-        }
+        };
+        CsrfFuture { course }
     }
 }
 
@@ -242,17 +243,19 @@ where
             return Ok(refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n"));
         }
     };
-    let cell = layer.begin(&mut parts, Some(stored));
-    let mut response = match layer.check(&parts, &cell) {
+    let (cell, verdict) = layer.meet(&mut parts, Some(stored));
+    let mut response = match verdict {
         Verdict::Pass => go_on(inner, parts, ReadBody::untouched(body), &cell).await?,
-        Verdict::Refuse(refusal) => layer.refusal(&parts, &cell, &refusal),
+        Verdict::Refuse(refusal) => layer.refused(&parts, &cell, &refusal),
         Verdict::Read(form) => read(layer, inner, parts, body, Arc::clone(&cell), form).await?,
     };
-    if let Some(secret) = cell.take_update()
-        && let Err(error) = keep_in_session(&session, &secret).await
-    {
-        Event::SessionStoreFailed { error: &error }.emit();
-        response = refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n");
+    let Some(secret) = cell.take_update() else { return Ok(response) };
+    match keep_in_session(&session, &secret).await {
+        Ok(()) => forbid_storing(&cell.policy, response.headers_mut()),
+        Err(error) => {
+            Event::SessionStoreFailed { error: &error }.emit();
+            response = refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n");
+        }
     }
     Ok(response)
 }
@@ -296,7 +299,7 @@ where
             cell.mark_checked();
             go_on(inner, parts, body, &cell).await
         }
-        Err(refusal) => Ok(layer.refusal(&parts, &cell, &refusal)),
+        Err(refusal) => Ok(layer.refused(&parts, &cell, &refusal)),
     }
 }
 
@@ -321,74 +324,80 @@ impl CsrfLayer {
             && parts.extensions.get::<CsrfToken>().is_none()
     }
 
-    /// Reads the secret, and leaves in the request what makes tokens. A layer further in finds those
-    /// of the layer outside.
-    fn begin(&self, parts: &mut Parts, stored_in_session: Option<Stored>) -> Arc<Cell> {
-        if let Some(token) = parts.extensions.get::<CsrfToken>() {
-            let cell = Arc::clone(&token.0);
-            if self.mode == Mode::EnsureCookie {
-                cell.ensure();
-            }
-            return cell;
+    /// What the head alone refuses, before the session store is asked for the secret. Django asks
+    /// first.
+    fn refusal_before_session(&self, parts: &Parts) -> Option<Refusal> {
+        let checks = self.mode == Mode::Protect && parts.extensions.get::<CsrfRoute>().is_none();
+        if !checks || self.policy.provenance == Provenance::Django {
+            return None;
         }
+        match decide(&self.policy, &self.site_of(parts), &parts.method, &parts.headers) {
+            Decision::Refuse(reason) => Some(Refusal::Forged(reason)),
+            Decision::Accept | Decision::NeedsToken => None,
+        }
+    }
+
+    /// Judges a request by its head, and leaves in one that goes on what makes its tokens. A layer
+    /// further in finds those of the layer outside.
+    fn meet(&self, parts: &mut Parts, in_session: Option<Stored>) -> (Arc<Cell>, Verdict) {
+        let exempt = self.mode == Mode::Protect && parts.extensions.remove::<CsrfRoute>().is_some();
+        let site = self.site_of(parts);
+        let outside = parts.extensions.get::<CsrfToken>().map(|token| Arc::clone(&token.0));
+        let first = outside.is_none();
+        let cell = outside.unwrap_or_else(|| Arc::new(self.cell(parts, &site, in_session)));
+        if self.mode == Mode::EnsureCookie {
+            cell.ensure();
+        }
+        let verdict = match exempt {
+            true => Verdict::Pass,
+            false => self.check(parts, &site, &cell),
+        };
+        if first && !matches!(verdict, Verdict::Refuse(_)) {
+            parts.extensions.insert(CsrfToken(Arc::clone(&cell)));
+            parts.extensions.insert(Rotation::new(Arc::clone(&cell) as _));
+        }
+        (cell, verdict)
+    }
+
+    /// Reads the secret.
+    fn cell(&self, parts: &Parts, site: &Site, in_session: Option<Stored>) -> Cell {
         let cookies = Cookies::of(&parts.headers);
-        let stored = stored_in_session.unwrap_or_else(|| match &self.policy.storage {
+        let stored = in_session.unwrap_or_else(|| match &self.policy.storage {
             SecretStorage::Cookie(cookie) => stored(cookies.value(&cookie.name).as_deref()),
             SecretStorage::Session { .. } => Stored::Missing,
         });
         let (session_key, session) = match &self.policy.tokens {
             Tokens::MaskedOrPlain => (String::new(), None),
             Tokens::BoundToSession(name) => {
-                let key = cookies.value(name).map(|key| key.into_owned()).unwrap_or_default();
+                let key = cookies.value(name).map(Cow::into_owned).unwrap_or_default();
                 (key, parts.extensions.get::<Session>().cloned())
             }
         };
-        let https = match parts.extensions.get::<Site>() {
-            Some(site) => site.scheme().https(),
-            None => self.resolve(parts).scheme().https(),
-        };
-        let cell =
-            Arc::new(Cell::new(Arc::clone(&self.policy), https, session_key, session, stored));
-        if self.mode == Mode::EnsureCookie {
-            cell.ensure();
-        }
-        parts.extensions.insert(CsrfToken(Arc::clone(&cell)));
-        parts.extensions.insert(Rotation::new(Arc::clone(&cell) as _));
-        cell
+        Cell::new(Arc::clone(&self.policy), site.scheme().https(), session_key, session, stored)
     }
 
-    fn resolve(&self, parts: &Parts) -> Site {
-        self.site.resolve(
-            &parts.headers,
-            parts.uri.authority(),
-            parts.extensions.get::<Connection>(),
+    /// Who the site is: as the host room left it, or as this layer can tell.
+    fn site_of<'a>(&self, parts: &'a Parts) -> Cow<'a, Site> {
+        parts.extensions.get::<Site>().map_or_else(
+            || {
+                let connection = parts.extensions.get::<Connection>();
+                Cow::Owned(self.site.resolve(&parts.headers, parts.uri.authority(), connection))
+            },
+            Cow::Borrowed,
         )
     }
 
-    fn site_of(&self, parts: &Parts) -> Site {
-        parts.extensions.get::<Site>().cloned().unwrap_or_else(|| self.resolve(parts))
-    }
-
-    fn check(&self, parts: &Parts, cell: &Cell) -> Verdict {
-        let exempt = parts.extensions.get::<CsrfRoute>() == Some(&CsrfRoute::Exempt);
-        if self.mode != Mode::Protect || exempt || cell.is_checked() {
+    fn check(&self, parts: &Parts, site: &Site, cell: &Cell) -> Verdict {
+        if self.mode != Mode::Protect || cell.is_checked() {
             return Verdict::Pass;
         }
-        self.judge(parts, cell).unwrap_or_else(Verdict::Refuse)
-    }
-
-    fn judge(&self, parts: &Parts, cell: &Cell) -> Result<Verdict, Refusal> {
-        let decision = match parts.extensions.get::<Site>() {
-            Some(site) => decide(&self.policy, site, &parts.method, &parts.headers),
-            None => decide(&self.policy, &self.resolve(parts), &parts.method, &parts.headers),
-        };
-        match decision {
+        match decide(&self.policy, site, &parts.method, &parts.headers) {
             Decision::Accept => {
                 cell.mark_checked();
-                Ok(Verdict::Pass)
+                Verdict::Pass
             }
-            Decision::Refuse(reason) => Err(Refusal::Forged(reason)),
-            Decision::NeedsToken => self.judge_token(parts, cell),
+            Decision::Refuse(reason) => Verdict::Refuse(Refusal::Forged(reason)),
+            Decision::NeedsToken => self.judge_token(parts, cell).unwrap_or_else(Verdict::Refuse),
         }
     }
 
@@ -402,9 +411,8 @@ impl CsrfLayer {
         }
         // Django's request.POST is empty for every other method.
         if parts.method == Method::POST {
-            let kind =
-                parts.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
-            match Form::of(kind).map_err(Refusal::Body)? {
+            let kind = joined(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
+            match Form::of(kind.as_bytes()).map_err(Refusal::Body)? {
                 Form::Other => {}
                 form => return Ok(Verdict::Read(form)),
             }
@@ -436,13 +444,19 @@ impl CsrfLayer {
         compare(&self.policy, &cell.stored(), &submitted, cell.sent_session_key())
     }
 
-    fn refusal<R: From<Bytes>>(
+    fn refused<R: From<Bytes>>(
         &self,
         parts: &Parts,
         cell: &Cell,
         refusal: &Refusal,
     ) -> Response<R> {
-        let mut response = match refusal {
+        let mut response = self.refusal(parts, refusal);
+        set_cookie(cell, response.headers_mut());
+        response
+    }
+
+    fn refusal<R: From<Bytes>>(&self, parts: &Parts, refusal: &Refusal) -> Response<R> {
+        match refusal {
             Refusal::Forged(reason) => {
                 Event::CsrfRefused { reason, path: parts.uri.path() }.emit();
                 self.failure(parts, reason)
@@ -451,9 +465,7 @@ impl CsrfLayer {
                 Event::CsrfRefused { reason: &error.message(), path: parts.uri.path() }.emit();
                 refuse(StatusCode::BAD_REQUEST, error.message())
             }
-        };
-        set_cookie(cell, response.headers_mut());
-        response
+        }
     }
 
     fn failure<R: From<Bytes>>(&self, parts: &Parts, reason: &Reason) -> Response<R> {
@@ -487,6 +499,15 @@ fn set_cookie(cell: &Cell, headers: &mut HeaderMap) {
     remove_earlier(cookie, headers);
     headers.append(header::SET_COOKIE, value);
     vary::add(headers, "Cookie");
+    forbid_storing(&cell.policy, headers);
+}
+
+/// A cached page would give its token, and the cookie with it, to the next visitor.
+fn forbid_storing(policy: &CsrfPolicy, headers: &mut HeaderMap) {
+    if policy.caching == Caching::NotStored && !headers.contains_key(header::CACHE_CONTROL) {
+        let value = http::HeaderValue::from_static("private, no-store");
+        headers.insert(header::CACHE_CONTROL, value);
+    }
 }
 
 /// A layer further in may have set the same cookie: a browser must not have to choose.

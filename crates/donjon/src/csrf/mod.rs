@@ -73,6 +73,7 @@ pub use policy::{
     Provenance, SESSION_KEY, SecretStorage, Tokens,
 };
 pub use scan::{
-    BOUNDARY_LIMIT, BodyError, Ended, Form, PART_HEADERS_LIMIT, Scan, Scanner, urlencoded_token,
+    BOUNDARY_LIMIT, BodyError, Ended, Form, PART_HEADERS_LIMIT, Scan, Scanner, TOKEN_LIMIT,
+    urlencoded_token,
 };
 pub use token::{CsrfSecret, FormatError, SECRET_LENGTH, SubmittedToken, TOKEN_LENGTH};

@@ -77,6 +77,15 @@ pub enum Detail {
     Explained,
 }
 
+/// What caches may do with a response that sets the secret, as every page with a token does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caching {
+    /// Keep it, if the handler's own headers permit it: Django's rule.
+    AsHandled,
+    /// Keep it only if the handler says so.
+    NotStored,
+}
+
 /// Makes the response to a refused request. Django: `CSRF_FAILURE_VIEW`.
 pub type FailureView = Arc<dyn Fn(&Failure<'_>) -> Response<Bytes> + Send + Sync>;
 
@@ -99,6 +108,7 @@ pub struct CsrfPolicy {
     pub(super) provenance: Provenance,
     pub(super) tokens: Tokens,
     pub(super) duplicates: Duplicates,
+    pub(super) caching: Caching,
     pub(super) detail: Detail,
     pub(super) failure_view: Option<FailureView>,
     pub(super) clock: Clock,
@@ -129,6 +139,7 @@ impl Default for CsrfPolicy {
             provenance: Provenance::FetchMetadata,
             tokens: Tokens::MaskedOrPlain,
             duplicates: Duplicates::LastCounts,
+            caching: Caching::NotStored,
             detail: Detail::Brief,
             failure_view: None,
             clock: Clock::system(),
@@ -169,6 +180,7 @@ impl CsrfPolicy {
         Self {
             storage: SecretStorage::Cookie(cookie),
             provenance: Provenance::Django,
+            caching: Caching::AsHandled,
             ..Self::default()
         }
     }

@@ -8,12 +8,18 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::policy::{BODY_LIMIT, FIELD, FIELDS_LIMIT};
+use super::token::TOKEN_LENGTH;
 
 /// The longest boundary of a multipart body. Django: 201.
 pub const BOUNDARY_LIMIT: usize = 201;
 
-/// How many bytes the headers of one part may have. Django: `MAX_TOTAL_HEADER_SIZE`.
+/// How many bytes the headers of one part may have, their blank line included. Django:
+/// `MAX_TOTAL_HEADER_SIZE`.
 pub const PART_HEADERS_LIMIT: usize = 1024;
+
+/// How many bytes of the token's field are looked at. More can't be a token, whatever they are: even
+/// in characters of four bytes they are too many.
+pub const TOKEN_LIMIT: usize = 4 * TOKEN_LENGTH;
 
 /// What kind of body a request has, as far as a token can be in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,18 +147,27 @@ fn parameter_value(text: &[u8]) -> (Cow<'_, [u8]>, &[u8]) {
 /// # Errors
 /// [`BodyError::TooManyFields`].
 pub fn urlencoded_token(body: &[u8]) -> Result<Option<Cow<'_, str>>, BodyError> {
+    Ok(urlencoded_tokens(body)?.last())
+}
+
+/// All fields of a urlencoded body that are called like the token.
+pub(super) fn urlencoded_tokens(
+    body: &[u8],
+) -> Result<impl Iterator<Item = Cow<'_, str>>, BodyError> {
     if memchr::memchr_iter(b'&', body).take(FIELDS_LIMIT).count() >= FIELDS_LIMIT {
         return Err(BodyError::TooManyFields);
     }
-    Ok(form_urlencoded::parse(body)
+    // The other fields, which may be megabytes, are not decoded.
+    let may_be_token = |field: &&[u8]| {
+        let name = memchr::memchr(b'=', field).unwrap_or(field.len());
+        (FIELD.len()..=3 * FIELD.len()).contains(&name)
+    };
+    Ok(body
+        .split(|&byte| byte == b'&')
+        .filter(may_be_token)
+        .filter_map(|field| form_urlencoded::parse(field).next())
         .filter(|(name, _)| name == FIELD)
-        .last()
         .map(|(_, value)| value))
-}
-
-/// How many fields of a urlencoded body are tokens.
-pub(super) fn urlencoded_tokens(body: &[u8]) -> usize {
-    form_urlencoded::parse(body).filter(|(name, _)| name == FIELD).count()
 }
 
 /// What a multipart body shows of the token so far.
@@ -168,13 +183,20 @@ pub enum Scan {
 
 /// Looks through a multipart body as it comes.
 ///
-/// Its cost is linear in the bytes: no byte is searched more than twice.
+/// Its cost is linear in the bytes, however small the pieces are in which they come: what was
+/// searched is not searched again.
 #[derive(Debug)]
 pub struct Scanner {
+    /// A line break, two hyphens and the boundary.
     delimiter: Vec<u8>,
+    /// Where the state began.
     at: usize,
+    /// How far the body was there at the last look.
+    seen: usize,
     state: State,
     parts: usize,
+    #[cfg(test)]
+    searched: usize,
 }
 
 #[derive(Debug)]
@@ -185,7 +207,7 @@ enum State {
     Boundary,
     /// In the headers of a part, which begin here.
     Headers,
-    /// In the token's part.
+    /// In the token's part, which begins with the line break that ended its headers.
     Token,
 }
 
@@ -193,7 +215,15 @@ impl Scanner {
     /// A scanner for a body with this boundary.
     #[must_use]
     pub fn new(boundary: &[u8]) -> Self {
-        Self { delimiter: [b"--", boundary].concat(), at: 0, state: State::Skipping, parts: 0 }
+        Self {
+            delimiter: [b"\r\n--", boundary].concat(),
+            at: 0,
+            seen: 0,
+            state: State::Skipping,
+            parts: 0,
+            #[cfg(test)]
+            searched: 0,
+        }
     }
 
     /// Looks at the body from where it left off. `body` is all that came so far; `ended` if no more
@@ -202,92 +232,108 @@ impl Scanner {
     /// # Errors
     /// [`BodyError`] for more parts, bytes or headers than are allowed.
     pub fn scan(&mut self, body: &[u8], ended: Ended) -> Result<Scan, BodyError> {
-        while let Some(verdict) = self.step(body, ended)? {
-            match verdict {
+        // A verdict must not depend on the pieces in which the body happened to come.
+        let within = &body[..body.len().min(BODY_LIMIT)];
+        let too_long = within.len() < body.len();
+        let ended = if too_long { Ended::No } else { ended };
+        while let Some(step) = self.step(within, ended)? {
+            match step {
                 Step::On => {}
                 Step::Done(scan) => return Ok(scan),
             }
         }
+        self.seen = within.len();
         match ended {
             Ended::Yes => Ok(Scan::Absent),
-            Ended::No if body.len() > BODY_LIMIT => Err(BodyError::TooLong),
+            Ended::No if too_long => Err(BodyError::TooLong),
             Ended::No => Ok(Scan::More),
         }
     }
 
     /// One step on; `None` if it needs more bytes.
     fn step(&mut self, body: &[u8], ended: Ended) -> Result<Option<Step>, BodyError> {
-        let rest = body.get(self.at..).unwrap_or_default();
         match self.state {
-            State::Skipping => Ok(self.skip(rest)),
-            State::Boundary => Ok(self.boundary(rest)),
-            State::Headers => self.headers(rest),
-            State::Token => Ok(self.token(rest, ended)),
+            State::Skipping => Ok(self.skip(body)),
+            State::Boundary => Ok(self.boundary(body.get(self.at..).unwrap_or_default())),
+            State::Headers => self.headers(body),
+            State::Token => Ok(self.token(body, ended)),
         }
     }
 
-    fn skip(&mut self, rest: &[u8]) -> Option<Step> {
-        match memmem::find(rest, &self.delimiter) {
-            Some(found) => {
-                self.at += found + self.delimiter.len();
-                self.state = State::Boundary;
-                Some(Step::On)
-            }
-            None => {
-                // The delimiter may have begun: keep its length less one.
-                self.at += rest.len().saturating_sub(self.delimiter.len() - 1);
-                None
-            }
+    /// Where to search for something of this length: not where it was searched for before.
+    fn from(&self, length: usize) -> usize {
+        self.at.max((self.seen + 1).saturating_sub(length))
+    }
+
+    fn find(&mut self, body: &[u8], pattern: Pattern) -> Option<usize> {
+        let needle = match pattern {
+            Pattern::Boundary => &self.delimiter[2..],
+            Pattern::Delimiter => &self.delimiter,
+            Pattern::BlankLine => b"\r\n\r\n",
+        };
+        let from = self.from(needle.len());
+        let searched = body.get(from..)?;
+        #[cfg(test)]
+        {
+            self.searched += searched.len();
         }
+        memmem::find(searched, needle).map(|found| from + found)
+    }
+
+    fn skip(&mut self, body: &[u8]) -> Option<Step> {
+        let found = self.find(body, Pattern::Boundary)?;
+        self.at = found + self.delimiter.len() - 2;
+        self.state = State::Boundary;
+        Some(Step::On)
     }
 
     fn boundary(&mut self, rest: &[u8]) -> Option<Step> {
         match rest {
-            [b'-', b'-', ..] => Some(Step::Done(Scan::Absent)),
-            [b'-'] | [b'\r'] | [] => None,
+            [b'-', b'-', ..] => return Some(Step::Done(Scan::Absent)),
+            [b'-'] | [b'\r'] | [] => return None,
             [b'\r', b'\n', ..] => {
                 self.at += 2;
                 self.state = State::Headers;
-                Some(Step::On)
             }
-            _ => {
-                self.state = State::Skipping;
-                Some(Step::On)
-            }
+            _ => self.state = State::Skipping,
         }
+        Some(Step::On)
     }
 
-    fn headers(&mut self, rest: &[u8]) -> Result<Option<Step>, BodyError> {
-        let window = &rest[..rest.len().min(PART_HEADERS_LIMIT + 4)];
-        let Some(end) = memmem::find(window, b"\r\n\r\n") else {
-            return if rest.len() > PART_HEADERS_LIMIT {
-                Err(BodyError::PartHeaders)
-            } else {
-                Ok(None)
-            };
+    fn headers(&mut self, body: &[u8]) -> Result<Option<Step>, BodyError> {
+        let limit = self.at + PART_HEADERS_LIMIT;
+        let Some(end) = self.find(&body[..body.len().min(limit)], Pattern::BlankLine) else {
+            return if body.len() < limit { Ok(None) } else { Err(BodyError::PartHeaders) };
         };
         self.parts += 1;
         if self.parts > FIELDS_LIMIT {
             return Err(BodyError::TooManyFields);
         }
-        let token = is_token(&rest[..end]);
-        self.at += end + 4;
-        self.state = if token { State::Token } else { State::Skipping };
+        let token = is_token(&body[self.at..end]);
         // The delimiter's line break may be the one that ended the headers: an empty part.
-        self.at -= if token { 2 } else { 0 };
+        self.at = end + if token { 2 } else { 4 };
+        self.state = if token { State::Token } else { State::Skipping };
         Ok(Some(Step::On))
     }
 
-    fn token(&mut self, rest: &[u8], ended: Ended) -> Option<Step> {
-        let delimiter = [b"\r\n", &*self.delimiter].concat();
-        let value = match (memmem::find(rest, &delimiter), ended) {
-            (Some(end), _) => &rest[..end],
-            (None, Ended::Yes) => rest,
-            (None, Ended::No) => return None,
-        };
-        let value = value.strip_prefix(b"\r\n").unwrap_or_default();
+    fn token(&mut self, body: &[u8], ended: Ended) -> Option<Step> {
+        let limit = self.at + 2 + TOKEN_LIMIT + 1 + self.delimiter.len();
+        let body = &body[..body.len().min(limit)];
+        let end = self.find(body, Pattern::Delimiter);
+        let end = end.or((ended == Ended::Yes || body.len() == limit).then_some(body.len()))?;
+        let value = body[self.at..end].strip_prefix(b"\r\n").unwrap_or_default();
         Some(Step::Done(Scan::Found(String::from_utf8_lossy(value).into_owned())))
     }
+}
+
+#[derive(Clone, Copy)]
+enum Pattern {
+    /// `--boundary`, which the body may begin with.
+    Boundary,
+    /// The same after a line break, which ends a part.
+    Delimiter,
+    /// What ends a part's headers.
+    BlankLine,
 }
 
 /// Has the body come to its end?
@@ -311,7 +357,7 @@ fn is_token(headers: &[u8]) -> bool {
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
         name.eq_ignore_ascii_case(b"content-disposition")
             && parameter(value, b"name").is_some_and(|name| name == FIELD.as_bytes())
-            && parameter(value, b"filename").is_none()
+            && parameter(value, b"filename").is_none_or(|file| file.is_empty())
     })
 }
 
@@ -391,9 +437,65 @@ mod tests {
             &b"a".repeat(BODY_LIMIT),
         ]
         .concat();
-        assert_eq!(Scanner::new(b"XX").scan(&endless, Ended::No), Err(BodyError::TooLong));
+        let Ok(Scan::Found(token)) = Scanner::new(b"XX").scan(&endless, Ended::No) else {
+            panic!()
+        };
+        assert!((TOKEN_LIMIT + 1..TOKEN_LIMIT + 16).contains(&token.len()));
+        let skipped = [b"--XX\r\n\r\n\r\n", &*b"a".repeat(BODY_LIMIT)].concat();
+        assert_eq!(Scanner::new(b"XX").scan(&skipped, Ended::No), Err(BodyError::TooLong));
         let fields = "a=1&".repeat(1001);
         assert_eq!(urlencoded_token(fields.as_bytes()), Err(BodyError::TooManyFields));
+    }
+
+    #[test]
+    fn the_last_byte_of_headers_counts_in_whatever_pieces_it_comes() {
+        let body = |length: usize| {
+            [b"--XX\r\n", &*b"y".repeat(length - 4), b"\r\n\r\n\r\n--XX--"].concat()
+        };
+        let piecewise = |body: &[u8]| {
+            let mut scanner = Scanner::new(b"XX");
+            let scans = (1..=body.len()).map(|end| scanner.scan(&body[..end], Ended::No));
+            scans.into_iter().find(|scan| *scan != Ok(Scan::More)).unwrap()
+        };
+        for (length, verdict) in [
+            (PART_HEADERS_LIMIT, Ok(Scan::Absent)),
+            (PART_HEADERS_LIMIT + 1, Err(BodyError::PartHeaders)),
+        ] {
+            assert_eq!(whole(&body(length)), verdict, "{length}");
+            assert_eq!(piecewise(&body(length)), verdict, "{length}");
+        }
+    }
+
+    /// How many bytes are searched if the body comes byte by byte.
+    fn searched(body: &[u8]) -> usize {
+        let mut scanner = Scanner::new(b"XX");
+        for end in 1..=body.len() {
+            if scanner.scan(&body[..end], Ended::No) != Ok(Scan::More) {
+                break;
+            }
+        }
+        scanner.searched
+    }
+
+    #[test]
+    fn no_byte_is_searched_more_often_than_a_delimiter_is_long() {
+        let part = |filling: &[u8]| [b"--XX\r\nX: ", filling, b"\r\n\r\n", filling].concat();
+        for body in [
+            part(&b"x".repeat(900)).repeat(100),
+            part(b"").repeat(900),
+            b"-".repeat(50_000),
+            b"--XX\r".repeat(20_000),
+            b"--X".repeat(20_000),
+            b"\r\n--X".repeat(20_000),
+        ] {
+            assert!(searched(&body) <= 6 * body.len(), "{} of {}", searched(&body), body.len());
+        }
+    }
+
+    #[test]
+    fn a_part_with_an_empty_file_name_is_a_field() {
+        let body = b"--XX\r\nContent-Disposition: form-data; name=csrfmiddlewaretoken; filename=\"\"\r\n\r\nt\r\n--XX--";
+        assert_eq!(whole(body), Ok(Scan::Found("t".to_owned())));
     }
 
     #[test]

@@ -62,7 +62,8 @@ fn place(byte: u8) -> u8 {
 
 /// The character that comes `steps` after another, round the alphabet.
 fn shift(byte: u8, steps: u8) -> u8 {
-    ALPHANUMERIC[usize::from((place(byte) + steps) % 62)]
+    let sum = place(byte) + steps;
+    ALPHANUMERIC[usize::from(if sum < 62 { sum } else { sum - 62 })]
 }
 
 impl CsrfSecret {
@@ -97,12 +98,14 @@ impl CsrfSecret {
     /// The token under a given mask, whose characters are of the alphabet.
     #[must_use]
     pub fn mask_with(&self, mask: &[u8; SECRET_LENGTH]) -> String {
-        let mut token = String::with_capacity(TOKEN_LENGTH);
-        token.extend(mask.iter().map(|&byte| char::from(byte)));
-        token.extend(
-            self.0.iter().zip(mask).map(|(&byte, &mask)| char::from(shift(byte, place(mask)))),
-        );
-        token
+        let mut token = [0; TOKEN_LENGTH];
+        let (shown, hidden) = token.split_at_mut(SECRET_LENGTH);
+        shown.copy_from_slice(mask);
+        for ((hidden, &secret), &mask) in hidden.iter_mut().zip(&self.0).zip(mask) {
+            *hidden = shift(secret, place(mask));
+        }
+        // Its bytes are of the alphabet, so they are ASCII.
+        std::str::from_utf8(&token).unwrap_or_default().to_owned()
     }
 
     /// Another secret, which only this one and this session lead to.
