@@ -5,7 +5,8 @@
 //! 1. All bytes come from the operating system (`getrandom`).
 //! 2. They are fetched [`POOL_BYTES`] at a time and per thread, for a system call costs more than a
 //!    token; what was handed out is overwritten at once.
-//! 3. Characters are drawn without bias: a byte that would favour some of them is thrown away.
+//! 3. Characters are drawn without bias: of a byte as many bits are taken as number the alphabet,
+//!    and a number that no character has is thrown away.
 
 use std::cell::RefCell;
 
@@ -67,14 +68,12 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 /// Django: `django.utils.crypto.get_random_string`.
 #[must_use]
 pub fn characters<const N: usize>(alphabet: &[u8]) -> [u8; N] {
-    // Bytes from `fair` on would make the first characters likelier than the last.
-    let fair = 256 - 256 % alphabet.len();
+    let bits = alphabet.len().next_power_of_two() - 1;
     POOL.with_borrow_mut(|pool| {
         std::array::from_fn(|_| {
             loop {
-                let byte = usize::from(pool.take());
-                if byte < fair {
-                    break alphabet[byte % alphabet.len()];
+                if let Some(&character) = alphabet.get(usize::from(pool.take()) & bits) {
+                    break character;
                 }
             }
         })
