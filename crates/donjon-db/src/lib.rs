@@ -1,1 +1,43 @@
-//! The SQL stores.
+//! Django's tables in SQL: the database, its migrations, and the stores of sessions and accounts.
+//!
+//! Stops: SQL injection, and a second truth beside Django's about who is logged in.
+//!
+//! 1. Every value reaches the database as a bound parameter. The only SQL as text is the schema's, and
+//!    it is written in this crate.
+//! 2. The tables are those of Django 6.1's own migrations, to the letter; a database that Django has
+//!    migrated is used as it is, and Django finds nothing to migrate in one of ours.
+//! 3. A session is read and written under its key alone, by the contract of
+//!    [`SessionStore`](donjon_core::session::SessionStore): no row is overwritten by a new session or
+//!    made by an old one.
+//! 4. A database that is locked or gone is an error within [`BUSY_TIMEOUT`] and [`ACQUIRE_TIMEOUT`],
+//!    never a hang and never an empty answer.
+//!
+//! Times are kept as Django keeps them with `USE_TZ = True`, its default: in UTC.
+//!
+//! ```
+//! use donjon_core::secret::Keys;
+//! use donjon_core::session::SessionCodec;
+//! use donjon_db::{Database, DbError, DjangoAccounts, DjangoSessions};
+//!
+//! async fn stores(keys: &Keys) -> Result<(DjangoSessions, DjangoAccounts), DbError> {
+//!     let database = Database::sqlite("site.sqlite3").await?;
+//!     database.migrate().await?;
+//!     let sessions = DjangoSessions::new(&database, SessionCodec::new(keys));
+//!     Ok((sessions, DjangoAccounts::new(&database)))
+//! }
+//! ```
+
+mod accounts;
+mod database;
+mod entity;
+mod error;
+mod migrate;
+mod schema;
+mod sessions;
+mod time;
+
+pub use accounts::DjangoAccounts;
+pub use database::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, MAX_READERS};
+pub use error::{DbError, DbErrorKind};
+pub use migrate::AppliedMigration;
+pub use sessions::DjangoSessions;

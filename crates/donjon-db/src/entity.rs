@@ -1,0 +1,8 @@
+//! The rows of Django's tables. Columns are named in every statement, so their order is free: Django's
+//! own depends on which version made the table.
+
+pub(crate) mod content_type;
+pub(crate) mod migration;
+pub(crate) mod permission;
+pub(crate) mod session;
+pub(crate) mod user;
