@@ -68,6 +68,23 @@ pub enum Event<'a> {
         /// What is missing, and where.
         problem: &'a dyn fmt::Display,
     },
+    /// A form was too long, or could not be read.
+    FormRefused {
+        /// What was wrong with it.
+        problem: &'a dyn fmt::Display,
+        /// The request's path.
+        path: &'a str,
+    },
+    /// A page could not be rendered.
+    PageFailed {
+        /// What was wrong, and where in which template.
+        error: &'a dyn fmt::Display,
+    },
+    /// The store of accounts or sessions failed while the user was asked for.
+    AccountsFailed {
+        /// What the store said.
+        error: &'a dyn fmt::Display,
+    },
     /// A redirect target pointed off the site and was replaced.
     RedirectRefused {
         /// The target as it was sent.
@@ -110,6 +127,16 @@ impl Event<'_> {
             ),
             Self::Misconfigured { problem } => tracing::error!(
                 target: "donjon::security::stack", problem = %Printable(problem), "Misconfigured"
+            ),
+            Self::FormRefused { problem, path } => tracing::warn!(
+                target: "donjon::security::form", problem = %Printable(problem), path = %Printable(path),
+                "Form refused"
+            ),
+            Self::PageFailed { error } => tracing::error!(
+                target: "donjon::security::page", error = %Printable(error), "The page could not be rendered"
+            ),
+            Self::AccountsFailed { error } => tracing::error!(
+                target: "donjon::security::auth", error = %Printable(error), "The store failed"
             ),
             Self::RedirectRefused { target } => tracing::warn!(
                 target: "donjon::security::auth", redirect = %Printable(target),

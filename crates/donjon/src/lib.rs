@@ -1,4 +1,28 @@
-//! Django's web security for axum and tower.
+//! Django's web security for axum and tower: ten things that must be right together, in one fitted
+//! stack.
+//!
+//! A site begins with a [`stack`], which puts all rooms in their one order. An axum router that exists
+//! gets it as a layer; any room works alone as a tower layer, also without axum (feature `axum` off).
+//!
+//! | room | stops |
+//! |---|---|
+//! | [`headers`] | clickjacking, content sniffing, leaking referers |
+//! | [`csp`] | injected scripts |
+//! | [`host`] | links and redirects built from a host that an attacker chose |
+//! | [`https`] | visitors kept in clear |
+//! | [`cors`] | other origins' scripts reading answers |
+//! | [`session`] | fixation, resurrected sessions, shared caches |
+//! | [`csrf`] | forged requests |
+//! | [`password`], [`auth`] | guessed and stolen passwords, sessions that outlive them, open redirects |
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`form`], [`page`] | endless bodies, unescaped text, cached tokens |"
+)]
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`stack`], [`routes`], [`serve`] | rooms in the wrong order, dangling addresses, slow clients |"
+)]
+#![cfg_attr(not(feature = "axum"), doc = "| [`stack`] | rooms in the wrong order |")]
 
 mod rejection;
 mod vary;
@@ -7,10 +31,19 @@ pub mod auth;
 pub mod cors;
 pub mod csp;
 pub mod csrf;
+#[cfg(feature = "axum")]
+pub mod form;
 pub mod headers;
 pub mod host;
 pub mod https;
+#[cfg(feature = "axum")]
+pub mod page;
 pub mod password;
+#[cfg(feature = "axum")]
+pub mod routes;
+#[cfg(feature = "axum")]
+pub mod serve;
 pub mod session;
+pub mod stack;
 
 pub use rejection::Answer;

@@ -35,7 +35,7 @@ pub fn login_address(policy: &AuthPolicy, uri: &Uri) -> String {
 
 /// The refusal for an error of [`Auth`], which the log has in full.
 pub(super) fn failure<R: From<Bytes>>(error: &AuthError) -> Response<R> {
-    Event::SessionStoreFailed { error }.emit();
+    Event::AccountsFailed { error }.emit();
     refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n")
 }
 

@@ -50,6 +50,9 @@ pub enum AuthError {
     Session(SessionError),
     /// Too many passwords wait to be hashed.
     Busy,
+    /// The session names its user by what can be no id: only the site itself can have written it.
+    /// Django: `ValidationError`.
+    UserId,
 }
 
 impl fmt::Display for AuthError {
@@ -58,6 +61,7 @@ impl fmt::Display for AuthError {
             Self::Store(error) => error.fmt(f),
             Self::Session(error) => error.fmt(f),
             Self::Busy => Busy.fmt(f),
+            Self::UserId => f.write_str("the session's _auth_user_id is no number"),
         }
     }
 }
@@ -67,7 +71,7 @@ impl std::error::Error for AuthError {
         match self {
             Self::Store(error) => Some(error),
             Self::Session(error) => Some(error),
-            Self::Busy => None,
+            Self::Busy | Self::UserId => None,
         }
     }
 }
@@ -128,7 +132,7 @@ impl Auth {
     /// Rules 2 and 3.
     async fn recognise(&self) -> Result<Option<Arc<User>>, AuthError> {
         let data = self.0.session.data().await?;
-        let Some(id) = claimed_user(&data) else { return Ok(None) };
+        let Some(id) = claimed_user(&data)? else { return Ok(None) };
         let user = self.0.context.accounts.by_id(id).await?.filter(|user| user.is_active);
         let Some(user) = user else { return Ok(None) };
         let hash = data.text(USER_HASH).unwrap_or_default();
@@ -230,10 +234,17 @@ impl fmt::Debug for Auth {
     }
 }
 
-/// The user whom a session names, if a backend of ours vouched for the name.
-fn claimed_user(data: &SessionData) -> Option<i64> {
-    let id = data.text(USER_ID)?;
-    (data.text(USER_BACKEND)? == BACKEND).then(|| id.parse().ok()).flatten()
+/// The user whom a session names, if a backend of ours vouched for the name. The id is text, or a
+/// number as very old Django wrote it.
+fn claimed_user(data: &SessionData) -> Result<Option<i64>, AuthError> {
+    if !data.contains(USER_ID) || data.text(USER_BACKEND).as_deref() != Some(BACKEND) {
+        return Ok(None);
+    }
+    let id = match data.text(USER_ID) {
+        Some(text) => text.trim().parse().ok(),
+        None => data.value(USER_ID).ok().flatten(),
+    };
+    id.map(Some).ok_or(AuthError::UserId)
 }
 
 fn is_session_of(data: &SessionData, user: &User, hash: &str) -> bool {

@@ -143,7 +143,8 @@ where
             Scan::More => {}
         }
     };
-    Ok((Search { token, doubled: false }, ReadBody { read: read.finish(), failed, rest: body }))
+    let search = Search { token, doubled: scanner.is_doubled() };
+    Ok((search, ReadBody { read: read.finish(), failed, rest: body }))
 }
 
 /// What was read so far; one chunk, as most forms are, is not copied.

@@ -80,6 +80,12 @@ impl CsrfLayer {
         Self::with_mode(policy, Mode::EnsureCookie)
     }
 
+    /// This layer's policy, refusing nothing and setting the cookie with every response.
+    #[cfg(feature = "axum")]
+    pub(crate) fn ensuring_cookie(&self) -> Self {
+        Self { mode: Mode::EnsureCookie, ..self.clone() }
+    }
+
     fn with_mode(policy: CsrfPolicy, mode: Mode) -> Self {
         let site = SitePolicy::new(AllowedHosts::danger_any());
         Self { policy: Arc::new(policy), site: Arc::new(site), mode }

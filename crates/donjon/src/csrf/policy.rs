@@ -189,10 +189,16 @@ impl CsrfPolicy {
     ///
     /// # Errors
     /// [`CookieError`] for a cookie that browsers refuse.
-    pub fn cookie(mut self, cookie: CookieSettings) -> Result<Self, CookieError> {
+    pub fn cookie(self, cookie: CookieSettings) -> Result<Self, CookieError> {
         cookie.check()?;
+        Ok(self.danger_cookie(cookie))
+    }
+
+    /// Keeps the secret in this cookie as it is, though browsers may refuse it, as Django does.
+    #[must_use]
+    pub fn danger_cookie(mut self, cookie: CookieSettings) -> Self {
         self.storage = SecretStorage::Cookie(cookie);
-        Ok(self)
+        self
     }
 
     /// Keeps the secret in the session; the session's layer must be outside this one. Django:
@@ -215,6 +221,19 @@ impl CsrfPolicy {
     pub fn trust(mut self, origins: TrustedOrigins) -> Self {
         self.trusted = origins;
         self
+    }
+
+    /// Must the session's layer be outside?
+    pub(crate) fn needs_session(&self) -> bool {
+        matches!(self.storage, SecretStorage::Session { .. }) || self.bound_cookie().is_some()
+    }
+
+    /// The cookie whose session the tokens are bound to.
+    pub(crate) fn bound_cookie(&self) -> Option<&str> {
+        match &self.tokens {
+            Tokens::MaskedOrPlain => None,
+            Tokens::BoundToSession(cookie) => Some(cookie),
+        }
     }
 
     /// Explains refusals on their page: while developing only.

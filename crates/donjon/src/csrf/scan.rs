@@ -175,7 +175,8 @@ pub(super) fn urlencoded_tokens(
 pub enum Scan {
     /// Not enough yet: give more.
     More,
-    /// The token's part is here, and this is its text.
+    /// This is the token: the last field of its name before the first file or the end, as in Django,
+    /// which would read on behind the file.
     Found(String),
     /// The body is over, or past its last boundary, and has no token.
     Absent,
@@ -195,6 +196,10 @@ pub struct Scanner {
     seen: usize,
     state: State,
     parts: usize,
+    /// The token, as far as was seen.
+    token: Option<String>,
+    /// How many fields were called like it.
+    tokens: usize,
     #[cfg(test)]
     searched: usize,
 }
@@ -221,6 +226,8 @@ impl Scanner {
             seen: 0,
             state: State::Skipping,
             parts: 0,
+            token: None,
+            tokens: 0,
             #[cfg(test)]
             searched: 0,
         }
@@ -239,15 +246,26 @@ impl Scanner {
         while let Some(step) = self.step(within, ended)? {
             match step {
                 Step::On => {}
-                Step::Done(scan) => return Ok(scan),
+                Step::Done => return Ok(self.verdict()),
             }
         }
         self.seen = within.len();
         match ended {
-            Ended::Yes => Ok(Scan::Absent),
+            Ended::Yes => Ok(self.verdict()),
+            Ended::No if too_long && self.token.is_some() => Ok(self.verdict()),
             Ended::No if too_long => Err(BodyError::TooLong),
             Ended::No => Ok(Scan::More),
         }
+    }
+
+    fn verdict(&mut self) -> Scan {
+        self.token.take().map_or(Scan::Absent, Scan::Found)
+    }
+
+    /// Were there two fields of the token's name?
+    #[must_use]
+    pub fn is_doubled(&self) -> bool {
+        self.tokens > 1
     }
 
     /// One step on; `None` if it needs more bytes.
@@ -289,7 +307,7 @@ impl Scanner {
 
     fn boundary(&mut self, rest: &[u8]) -> Option<Step> {
         match rest {
-            [b'-', b'-', ..] => return Some(Step::Done(Scan::Absent)),
+            [b'-', b'-', ..] => return Some(Step::Done),
             [b'-'] | [b'\r'] | [] => return None,
             [b'\r', b'\n', ..] => {
                 self.at += 2;
@@ -309,7 +327,11 @@ impl Scanner {
         if self.parts > FIELDS_LIMIT {
             return Err(BodyError::TooManyFields);
         }
-        let token = is_token(&body[self.at..end]);
+        let part = Part::of(&body[self.at..end]);
+        if part == Part::File && self.token.is_some() {
+            return Ok(Some(Step::Done));
+        }
+        let token = part == Part::Token;
         // The delimiter's line break may be the one that ended the headers: an empty part.
         self.at = end + if token { 2 } else { 4 };
         self.state = if token { State::Token } else { State::Skipping };
@@ -319,10 +341,18 @@ impl Scanner {
     fn token(&mut self, body: &[u8], ended: Ended) -> Option<Step> {
         let limit = self.at + 2 + TOKEN_LIMIT + 1 + self.delimiter.len();
         let body = &body[..body.len().min(limit)];
-        let end = self.find(body, Pattern::Delimiter);
-        let end = end.or((ended == Ended::Yes || body.len() == limit).then_some(body.len()))?;
+        let delimiter = self.find(body, Pattern::Delimiter);
+        let cut = (ended == Ended::Yes || body.len() == limit).then_some(body.len());
+        let end = delimiter.or(cut)?;
         let value = body[self.at..end].strip_prefix(b"\r\n").unwrap_or_default();
-        Some(Step::Done(Scan::Found(String::from_utf8_lossy(value).into_owned())))
+        self.token = Some(String::from_utf8_lossy(value).into_owned());
+        self.tokens += 1;
+        if delimiter.is_none() {
+            return Some(Step::Done);
+        }
+        self.at = end + self.delimiter.len();
+        self.state = State::Boundary;
+        Some(Step::On)
     }
 }
 
@@ -347,18 +377,36 @@ pub enum Ended {
 
 enum Step {
     On,
-    Done(Scan),
+    Done,
 }
 
-/// Do a part's headers make it the token's field, and not a file?
-fn is_token(headers: &[u8]) -> bool {
-    headers.split(|&byte| byte == b'\n').any(|line| {
-        let Some(colon) = memchr::memchr(b':', line) else { return false };
-        let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
-        name.eq_ignore_ascii_case(b"content-disposition")
-            && parameter(value, b"name").is_some_and(|name| name == FIELD.as_bytes())
-            && parameter(value, b"filename").is_none_or(|file| file.is_empty())
-    })
+/// What a part's headers make it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The token's field.
+    Token,
+    /// A file, even one that is called like the token.
+    File,
+    /// Another field.
+    Field,
+}
+
+impl Part {
+    fn of(headers: &[u8]) -> Self {
+        let disposition = headers.split(|&byte| byte == b'\n').find_map(|line| {
+            let colon = memchr::memchr(b':', line)?;
+            let name = line[..colon].trim_ascii();
+            name.eq_ignore_ascii_case(b"content-disposition").then(|| line[colon + 1..].trim_ascii())
+        });
+        let Some(value) = disposition else { return Self::Field };
+        if parameter(value, b"filename").is_some_and(|file| !file.is_empty()) {
+            return Self::File;
+        }
+        match parameter(value, b"name").is_some_and(|name| name == FIELD.as_bytes()) {
+            true => Self::Token,
+            false => Self::Field,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -75,11 +75,17 @@ impl SessionPolicy {
     ///
     /// # Errors
     /// [`CookieError`] for a cookie that browsers refuse.
-    pub fn cookie(mut self, cookie: CookieSettings) -> Result<Self, CookieError> {
+    pub fn cookie(self, cookie: CookieSettings) -> Result<Self, CookieError> {
         cookie.check()?;
+        Ok(self.danger_cookie(cookie))
+    }
+
+    /// Takes another cookie as it is, though browsers may refuse it, as Django does.
+    #[must_use]
+    pub fn danger_cookie(mut self, cookie: CookieSettings) -> Self {
         self.lifetime.seconds = lifetime(&cookie).seconds;
         self.cookie = cookie;
-        Ok(self)
+        self
     }
 
     /// Lets a session go when the browser is closed. Django: `SESSION_EXPIRE_AT_BROWSER_CLOSE`.

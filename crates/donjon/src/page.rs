@@ -1,0 +1,265 @@
+//! Pages: a template, the view's variables, and what every page may need of its request.
+//!
+//! Stops: pages that a shared cache hands to another visitor (CVE-2014-0473), error pages that tell
+//! what went wrong to whoever broke it, and pages that cost a query for a user they never show.
+//!
+//! 1. A template is rendered with its holes escaped for their places: see [`donjon_html::template`].
+//! 2. The CSRF token, the nonce and the user are asked for only if the template mentions them. All
+//!    forms of one page share one masked token, as in Django.
+//! 3. A page with a token is not to be stored: `Cache-Control: private, no-store`.
+//! 4. A page that fails is status 500, or 503 if the store did; the log has the reason, the visitor a
+//!    sentence.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use donjon_core::account::User;
+use donjon_core::event::Event;
+use donjon_html::template::{Map, Object, RenderError, Surroundings, Templates, Value, Variables};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+
+use crate::auth::{Auth, AuthError};
+use crate::csp::CspNonce;
+use crate::csrf::CsrfToken;
+use crate::rejection::refuse;
+use crate::routes::Names;
+
+/// The templates and addresses of a site; clones are the same.
+#[derive(Clone)]
+pub(crate) struct Pages(Arc<Shared>);
+
+struct Shared {
+    templates: Templates,
+    names: Names,
+}
+
+impl Pages {
+    pub(crate) fn new(templates: Templates, names: Names) -> Self {
+        Self(Arc::new(Shared { templates, names }))
+    }
+}
+
+/// Renders the page of a request.
+///
+/// Every template may use `user`, `csrf_token`, `csp_nonce`, `request.path`, and the tags `url` and
+/// `csrf_token`; a variable of the view hides one of these.
+pub struct Page {
+    pages: Pages,
+    csrf: Option<CsrfToken>,
+    nonce: Option<CspNonce>,
+    auth: Option<Auth>,
+    path: Arc<str>,
+    status: StatusCode,
+}
+
+impl Page {
+    /// Answers with another status than 200.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The address of a route of that name. Django: `reverse`.
+    #[must_use]
+    pub fn url(&self, name: &str, args: &[&str]) -> Option<String> {
+        self.pages.0.names.reverse(name, args, &[])
+    }
+
+    /// The template of that name as a response.
+    ///
+    /// # Errors
+    /// [`PageError`] if there is no such template, it can't be rendered, or the user could not be
+    /// asked for. It is a response itself.
+    pub async fn render(
+        &self,
+        template: &str,
+        variables: Variables,
+    ) -> Result<Response, PageError> {
+        let templates = &self.pages.0.templates;
+        let user = match &self.auth {
+            Some(auth) if templates.uses(template, "user") => auth.user().await?,
+            _ => None,
+        };
+        let around = Around { page: self, user, token: OnceCell::new() };
+        let html = templates.render(template, &variables, &around)?;
+        Ok(self.response(html, around.token.get().is_some()))
+    }
+
+    fn response(&self, html: String, with_token: bool) -> Response {
+        let mut response = Response::new(html.into());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        if with_token {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        }
+        response
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page")
+            .field("path", &self.path)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a template finds around the view's variables.
+struct Around<'a> {
+    page: &'a Page,
+    user: Option<Arc<User>>,
+    token: OnceCell<String>,
+}
+
+impl Surroundings for Around<'_> {
+    fn url(&self, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> Option<String> {
+        let args: Vec<_> = args.iter().map(Value::text).collect();
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+        let named: Vec<_> = kwargs.iter().map(|(name, value)| (*name, value.text())).collect();
+        let named: Vec<(&str, &str)> =
+            named.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+        self.page.pages.0.names.reverse(name, &args, &named)
+    }
+
+    fn csrf_token(&self) -> Option<String> {
+        let csrf = self.page.csrf.as_ref()?;
+        Some(self.token.get_or_init(|| csrf.mint()).clone())
+    }
+
+    fn csp_nonce(&self) -> Option<String> {
+        self.page.nonce.as_ref().map(|nonce| nonce.read().to_owned())
+    }
+
+    fn lookup(&self, name: &str) -> Option<Value> {
+        match name {
+            "user" => Some(Value::object(Visitor(self.user.clone()))),
+            "request" => {
+                Some(Map::from_iter([("path".into(), self.page.path.clone().into())]).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The user as a template sees one; nobody is Django's `AnonymousUser`.
+struct Visitor(Option<Arc<User>>);
+
+impl Object for Visitor {
+    fn attribute(&self, name: &str) -> Option<Value> {
+        let user = self.0.as_deref();
+        let text = |part: fn(&User) -> &str| Some(user.map_or("", part).into());
+        let flag = |part: fn(&User) -> bool| Some(user.is_some_and(part).into());
+        match name {
+            "is_authenticated" => Some(user.is_some().into()),
+            "is_anonymous" => Some(user.is_none().into()),
+            "is_active" => flag(|user| user.is_active),
+            "is_staff" => flag(|user| user.is_staff),
+            "is_superuser" => flag(|user| user.is_superuser),
+            "username" | "get_username" => text(|user| &user.username),
+            "id" | "pk" => Some(user.map_or(Value::None, |user| user.id.into())),
+            "first_name" => user.map(|user| user.first_name.as_str().into()),
+            "last_name" => user.map(|user| user.last_name.as_str().into()),
+            "email" => user.map(|user| user.email.as_str().into()),
+            "get_full_name" => user.map(|user| full_name(user).into()),
+            _ => None,
+        }
+    }
+
+    fn display(&self) -> Value {
+        self.0.as_ref().map_or("AnonymousUser", |user| &user.username).into()
+    }
+}
+
+fn full_name(user: &User) -> String {
+    format!("{} {}", user.first_name, user.last_name).trim().to_owned()
+}
+
+/// A page that could not be made. As a response it is 500, or 503 where the store failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PageError {
+    /// The template could not be rendered.
+    Render(RenderError),
+    /// The user could not be asked for.
+    Auth(AuthError),
+}
+
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Render(error) => error.fmt(f),
+            Self::Auth(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PageError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Render(error) => Some(error),
+            Self::Auth(error) => Some(error),
+        }
+    }
+}
+
+impl From<RenderError> for PageError {
+    fn from(error: RenderError) -> Self {
+        Self::Render(error)
+    }
+}
+
+impl From<AuthError> for PageError {
+    fn from(error: AuthError) -> Self {
+        Self::Auth(error)
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Auth(error) => error.into_response(),
+            Self::Render(error) => {
+                Event::PageFailed { error: &error }.emit();
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+            }
+        }
+    }
+}
+
+/// The route was not made by [`Routes`](crate::routes::Routes), which brings the templates. Status
+/// 500.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingTemplates;
+
+impl IntoResponse for MissingTemplates {
+    fn into_response(self) -> Response {
+        Event::Misconfigured {
+            problem: &"a handler takes a Page, and its route is none of Routes",
+        }
+        .emit();
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Page {
+    type Rejection = MissingTemplates;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let extensions = &parts.extensions;
+        Ok(Self {
+            pages: extensions.get::<Pages>().cloned().ok_or(MissingTemplates)?,
+            csrf: extensions.get::<CsrfToken>().cloned(),
+            nonce: extensions.get::<CspNonce>().cloned(),
+            auth: extensions.get::<Auth>().cloned(),
+            path: parts.uri.path().into(),
+            status: StatusCode::OK,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! A server for a finished site.
+//!
+//! Stops: clients that open connections and send their headers for ever (slowloris), and requests
+//! cut off when the site is restarted.
+//!
+//! 1. A connection's headers must come within [`HEADER_DEADLINE`], and idle connections end then.
+//! 2. At most [`MAX_CONNECTIONS`] are open; further ones wait in the system's queue.
+//! 3. Every request tells who sent it: a [`Connection`] in its extensions.
+//! 4. At the end no new connection is taken, and open requests have [`GRACE`] to finish.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::future::RouteFuture;
+use donjon_core::origin::{Connection, Scheme};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tower_service::Service;
+
+/// How long a client may take for a request's headers, and be idle between two requests.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How many connections are open at once.
+pub const MAX_CONNECTIONS: usize = 10_000;
+
+/// How long open requests may take to finish once the server is told to stop.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// How long accepting pauses when the system has no more files to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// A server on one listener.
+///
+/// ```no_run
+/// # async fn main_() -> std::io::Result<()> {
+/// use donjon::serve::{Server, shutdown_signal};
+///
+/// let listener = tokio::net::TcpListener::bind(("127.0.0.1", 8000)).await?;
+/// Server::new(listener, axum::Router::new()).run_until(shutdown_signal()).await
+/// # }
+/// ```
+#[must_use = "a server serves nothing until it runs"]
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+}
+
+impl Server {
+    /// Serves this router on this listener, over HTTP/1.1.
+    pub fn new(listener: TcpListener, router: Router) -> Self {
+        Self { listener, router }
+    }
+
+    /// Serves until `stop` is ready, and then finishes what is open.
+    ///
+    /// # Errors
+    /// That the listener has no address.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let local = self.listener.local_addr()?;
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let (stopping, stopped) = watch::channel(());
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = accept(&self.listener, &places) => accepted,
+            };
+            match accepted {
+                Ok((stream, peer, place)) => {
+                    let connection = Connection { peer, local, scheme: Scheme::Http };
+                    let site = Site { router: self.router.clone(), connection };
+                    tokio::spawn(serve(stream, site, place, stopped.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(target: "donjon::serve", %error, "A connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop((self.listener, stopping));
+        // Whoever has all places knows that no connection is open. What is open after the grace is cut
+        // off when the runtime ends.
+        let closed = places.acquire_many(MAX_CONNECTIONS as u32);
+        let _ = tokio::time::timeout(GRACE, closed).await;
+        Ok(())
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    site: Site,
+    place: OwnedSemaphorePermit,
+    mut stopped: watch::Receiver<()>,
+) {
+    // Small answers should not wait for an acknowledgement (Nagle); without it they are only slower.
+    let _ = stream.set_nodelay(true);
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .serve_connection(TokioIo::new(stream), site)
+        .with_upgrades();
+    let mut served = pin!(served);
+    // A client that goes away in the middle is no event.
+    tokio::select! {
+        _ = &mut served => {}
+        _ = stopped.changed() => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+    drop(place);
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+/// The router as hyper calls it, for one connection.
+struct Site {
+    router: Router,
+    connection: Connection,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Site {
+    type Response = axum::response::Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.connection);
+        self.router.clone().call(request)
+    }
+}
+
+/// Ready when the process is told to stop: by Ctrl-C, or by SIGTERM where there are signals.
+///
+/// A system that can't listen for either never stops by itself.
+pub async fn shutdown_signal() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => drop(terminate.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}

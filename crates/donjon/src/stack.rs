@@ -1,0 +1,330 @@
+//! All rooms in their one fixed order.
+//!
+//! Stops: layers put together in an order in which one undoes another. A refusal without headers, a
+//! CSRF check that sees no session, CORS headers missing on the answer that a front end needs most.
+//!
+//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ session ▶ csrf ▶ auth ▶ handler`, and can't
+//!    be changed.
+//! 2. Headers, the strict CSP, the host check and CSRF are on unless somebody says otherwise.
+//! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
+//!
+//! | step | may answer early | leaves behind |
+//! |---|---|---|
+//! | headers, csp | never | [`CspNonce`](crate::csp::CspNonce) |
+//! | host | 400 | [`Site`](donjon_core::origin::Site) |
+//! | https | 301 | |
+//! | cors | a preflight | |
+//! | session | never | [`Session`](donjon_core::session::Session), not loaded until touched |
+//! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |
+//! | auth | never | [`Auth`](crate::auth::Auth), which asks when it is asked |
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::{Router, routing::post};
+//! use donjon::auth::AuthPolicy;
+//! use donjon::session::SessionPolicy;
+//! use donjon::stack::Stack;
+//! use donjon_core::account::MemoryAccounts;
+//! use donjon_core::host::AllowedHosts;
+//! use donjon_core::origin::SitePolicy;
+//! use donjon_core::secret::Keys;
+//! use donjon_core::session::MemorySessions;
+//! use http::{Request, StatusCode};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = Keys::new("a long random secret");
+//! let stack = Stack::new(SitePolicy::new(AllowedHosts::new(["bank.example"])?))
+//!     .sessions(SessionPolicy::default(), Arc::new(MemorySessions::default()))
+//!     .accounts(AuthPolicy::new(&keys), Arc::new(MemoryAccounts::default()))
+//!     .build()?;
+//! let router: Router = Router::new().route("/pay", post(async || "paid")).layer(stack.into_layer());
+//!
+//! let forged = Request::post("/pay").header("host", "bank.example").header("origin", "https://evil.example");
+//! assert_eq!(router.oneshot(forged.body(axum::body::Body::empty())?).await?.status(), StatusCode::FORBIDDEN);
+//! # Ok(()) }
+//! ```
+
+use std::fmt;
+use std::sync::Arc;
+
+use donjon_core::account::DynAccountStore;
+use donjon_core::origin::SitePolicy;
+use donjon_core::session::DynSessionStore;
+use tower::layer::util::Identity;
+use tower::util::{Either, option_layer};
+use tower_layer::Layer;
+
+use crate::auth::{AuthLayer, AuthPolicy, Auths};
+use crate::cors::{Cors, CorsLayer, CorsPolicy};
+use crate::csp::{Csp, CspLayer, CspPolicy};
+use crate::csrf::{Csrf, CsrfLayer, CsrfPolicy};
+use crate::headers::{Headers, HeadersLayer, HeadersPolicy};
+use crate::host::{Host, HostLayer};
+use crate::https::{Https, HttpsLayer, HttpsPolicy};
+use crate::session::{SessionLayer, SessionPolicy, Sessions};
+
+/// The policies of a stack that is to be.
+#[must_use = "a stack protects nothing until it is built and layered"]
+pub struct StackBuilder {
+    site: SitePolicy,
+    headers: HeadersPolicy,
+    csp: CspPolicy,
+    https: HttpsPolicy,
+    cors: Option<CorsPolicy>,
+    csrf: CsrfPolicy,
+    sessions: Option<(SessionPolicy, Arc<dyn DynSessionStore>)>,
+    accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
+}
+
+impl StackBuilder {
+    /// Sends these headers. Without this call: [`HeadersPolicy::default`].
+    pub fn headers(mut self, policy: HeadersPolicy) -> Self {
+        self.headers = policy;
+        self
+    }
+
+    /// Sends this Content Security Policy. Without this call: [`CspPolicy::strict`].
+    pub fn csp(mut self, policy: CspPolicy) -> Self {
+        self.csp = policy;
+        self
+    }
+
+    /// Gets visitors to HTTPS like this. Without this call: not at all.
+    pub fn https(mut self, policy: HttpsPolicy) -> Self {
+        self.https = policy;
+        self
+    }
+
+    /// Lets other origins read. Without this call none may.
+    pub fn cors(mut self, policy: CorsPolicy) -> Self {
+        self.cors = Some(policy);
+        self
+    }
+
+    /// Refuses forgeries like this. Without this call: [`CsrfPolicy::default`].
+    pub fn csrf(mut self, policy: CsrfPolicy) -> Self {
+        self.csrf = policy;
+        self
+    }
+
+    /// Gives every visitor a session, kept in this store.
+    pub fn sessions(mut self, policy: SessionPolicy, store: Arc<dyn DynSessionStore>) -> Self {
+        self.sessions = Some((policy, store));
+        self
+    }
+
+    /// Recognises the users of this store. Needs [`StackBuilder::sessions`].
+    pub fn accounts(mut self, policy: AuthPolicy, accounts: Arc<dyn DynAccountStore>) -> Self {
+        self.accounts = Some((policy, accounts));
+        self
+    }
+
+    /// The stack.
+    ///
+    /// # Errors
+    /// [`StackErrors`]: everything that doesn't fit together.
+    pub fn build(self) -> Result<Stack, StackErrors> {
+        let mistakes = self.mistakes();
+        if !mistakes.is_empty() {
+            return Err(StackErrors(mistakes));
+        }
+        Ok(Stack(StackLayer {
+            headers: HeadersLayer::new(self.headers),
+            csp: CspLayer::new(self.csp),
+            host: HostLayer::new(self.site),
+            https: HttpsLayer::new(self.https),
+            cors: option_layer(self.cors.map(CorsLayer::new)),
+            sessions: option_layer(
+                self.sessions.map(|(policy, store)| SessionLayer::new(policy, store)),
+            ),
+            csrf: CsrfLayer::new(self.csrf),
+            auth: option_layer(self.accounts.map(|(policy, store)| AuthLayer::new(policy, store))),
+        }))
+    }
+
+    fn mistakes(&self) -> Vec<StackError> {
+        let mut mistakes = Vec::new();
+        if self.sessions.is_none() && self.accounts.is_some() {
+            mistakes.push(StackError::AccountsWithoutSessions);
+        }
+        if self.sessions.is_none() && self.csrf.needs_session() {
+            mistakes.push(StackError::CsrfWithoutSessions);
+        }
+        let session_cookie = self.sessions.as_ref().map(|(policy, _)| policy.cookie_name());
+        if let (Some(bound), Some(cookie)) = (self.csrf.bound_cookie(), session_cookie)
+            && bound != cookie
+        {
+            mistakes.push(StackError::CsrfBoundElsewhere {
+                bound: bound.to_owned(),
+                cookie: cookie.to_owned(),
+            });
+        }
+        mistakes
+    }
+}
+
+/// Rooms that don't fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StackError {
+    /// Users are recognised by their session, and there are none.
+    AccountsWithoutSessions,
+    /// The CSRF policy keeps its secret in the session or binds its tokens to it, and there are none.
+    CsrfWithoutSessions,
+    /// The CSRF policy binds its tokens to another cookie than the session's.
+    CsrfBoundElsewhere {
+        /// The cookie that the tokens are bound to.
+        bound: String,
+        /// The session's cookie.
+        cookie: String,
+    },
+}
+
+impl fmt::Display for StackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountsWithoutSessions => {
+                f.write_str("accounts need sessions: call StackBuilder::sessions too")
+            }
+            Self::CsrfWithoutSessions => f.write_str(
+                "the CSRF policy needs sessions: call StackBuilder::sessions too, or keep the secret in a cookie",
+            ),
+            Self::CsrfBoundElsewhere { bound, cookie } => write!(
+                f,
+                "CSRF tokens are bound to the cookie {bound:?}, and the session's is {cookie:?}: give \
+                 CsrfPolicy::hardened the session cookie's name"
+            ),
+        }
+    }
+}
+
+/// Everything about a stack that doesn't fit together. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackErrors(Vec<StackError>);
+
+impl StackErrors {
+    /// The mistakes.
+    pub fn iter(&self) -> std::slice::Iter<'_, StackError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for StackErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for error in &self.0 {
+            write!(f, "{separator}{error}")?;
+            separator = "\n";
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StackErrors {}
+
+/// All rooms, fitted together.
+#[derive(Clone)]
+pub struct Stack(StackLayer);
+
+impl Stack {
+    /// Begins a stack for this site.
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new(site: SitePolicy) -> StackBuilder {
+        StackBuilder {
+            site,
+            headers: HeadersPolicy::default(),
+            csp: CspPolicy::strict(),
+            https: HttpsPolicy::default(),
+            cors: None,
+            csrf: CsrfPolicy::default(),
+            sessions: None,
+            accounts: None,
+        }
+    }
+
+    /// The layer, for a router of axum's own or any other tower service.
+    #[must_use]
+    pub fn into_layer(self) -> StackLayer {
+        self.0
+    }
+
+    /// The layer, for one route of many.
+    #[cfg(feature = "axum")]
+    pub(crate) fn layer(&self) -> StackLayer {
+        self.0.clone()
+    }
+
+    /// The layer that makes every response set the CSRF cookie.
+    #[cfg(feature = "axum")]
+    pub(crate) fn ensure_csrf_cookie(&self) -> CsrfLayer {
+        self.0.csrf.ensuring_cookie()
+    }
+}
+
+/// The tower layer of a [`Stack`].
+#[derive(Clone)]
+pub struct StackLayer {
+    headers: HeadersLayer,
+    csp: CspLayer,
+    host: HostLayer,
+    https: HttpsLayer,
+    cors: Either<CorsLayer, Identity>,
+    sessions: Either<SessionLayer, Identity>,
+    csrf: CsrfLayer,
+    auth: Either<AuthLayer, Identity>,
+}
+
+type Authed<S> = Csrf<Either<Auths<S>, S>>;
+type Remembered<S> = Either<Sessions<Authed<S>>, Authed<S>>;
+type Shared<S> = Either<Cors<Remembered<S>>, Remembered<S>>;
+
+/// A service with all rooms around it.
+pub type Guarded<S> = Headers<Csp<Host<Https<Shared<S>>>>>;
+
+impl<S> Layer<S> for StackLayer {
+    type Service = Guarded<S>;
+
+    fn layer(&self, handler: S) -> Self::Service {
+        let csrf = self.csrf.layer(self.auth.layer(handler));
+        let cors = self.cors.layer(self.sessions.layer(csrf));
+        self.headers.layer(self.csp.layer(self.host.layer(self.https.layer(cors))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use donjon_core::account::MemoryAccounts;
+    use donjon_core::host::AllowedHosts;
+    use donjon_core::secret::Keys;
+    use donjon_core::session::MemorySessions;
+
+    use super::*;
+
+    fn builder() -> StackBuilder {
+        Stack::new(SitePolicy::new(AllowedHosts::local()))
+    }
+
+    #[test]
+    fn rule_3_all_mistakes_are_reported_at_once() {
+        let accounts = Arc::new(MemoryAccounts::default());
+        let wrong = builder()
+            .csrf(CsrfPolicy::default().in_session(None))
+            .accounts(AuthPolicy::new(&Keys::new("key")), accounts);
+        let errors = wrong.build().err().unwrap();
+        assert_eq!(errors.iter().count(), 2);
+        assert!(errors.to_string().contains("sessions"));
+        assert!(builder().build().is_ok());
+    }
+
+    #[test]
+    fn rule_3_tokens_are_bound_to_the_sessions_cookie() {
+        let sessions = || Arc::new(MemorySessions::default());
+        let hardened = || builder().csrf(CsrfPolicy::hardened("__Host-sessionid"));
+        assert!(hardened().sessions(SessionPolicy::hardened(), sessions()).build().is_ok());
+        assert!(hardened().sessions(SessionPolicy::default(), sessions()).build().is_err());
+        assert!(hardened().build().is_err());
+    }
+}
