@@ -39,11 +39,7 @@ impl CsrfToken {
     /// A token for a form or a header: the secret under a fresh mask. Django: `get_token(request)`.
     #[must_use]
     pub fn mint(&self) -> String {
-        let secret = {
-            let mut state = self.0.state();
-            state.update = true;
-            state.secret.get_or_insert_with(CsrfSecret::random).clone()
-        };
+        let Some(secret) = self.0.needed() else { return CsrfSecret::mask_alone() };
         match &self.0.policy.tokens {
             Tokens::MaskedOrPlain => secret.mask(),
             Tokens::BoundToSession(_) => self.0.with_session_key(|key| secret.bound_to(key)).mask(),
@@ -65,7 +61,8 @@ impl Rotate for Cell {
 }
 
 impl Cell {
-    /// What a request begins with. A broken secret is replaced with the response.
+    /// What a request begins with. A broken secret is replaced with the response, unless the policy
+    /// leaves it.
     pub(super) fn new(
         policy: Arc<CsrfPolicy>,
         https: Https,
@@ -75,6 +72,7 @@ impl Cell {
     ) -> Self {
         let (secret, update) = match &stored {
             Stored::Missing => (None, false),
+            broken if policy.leaves(broken) => (None, false),
             Stored::Malformed(_) => (Some(CsrfSecret::random()), true),
             Stored::Secret(secret) => (Some(secret.clone()), false),
         };
@@ -106,11 +104,19 @@ impl Cell {
         self.state().checked = true;
     }
 
+    /// The secret, which the response then sets; none only if the policy leaves a broken one.
+    fn needed(&self) -> Option<CsrfSecret> {
+        let mut state = self.state();
+        if state.secret.is_none() && self.policy.leaves(&state.stored) {
+            return None;
+        }
+        state.update = true;
+        Some(state.secret.get_or_insert_with(CsrfSecret::random).clone())
+    }
+
     /// Makes sure that the response sets the secret.
     pub(super) fn ensure(&self) {
-        let mut state = self.state();
-        state.secret.get_or_insert_with(CsrfSecret::random);
-        state.update = true;
+        self.needed();
     }
 
     /// The secret that the response must set, if it must; asks once.

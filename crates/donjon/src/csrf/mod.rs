@@ -19,7 +19,8 @@
 //! 9. Token and secret compare in constant time. With [`CsrfPolicy::hardened`] the token must be
 //!    masked and made for this session.
 //! 10. Of the body at most [`BODY_LIMIT`] bytes and [`FIELDS_LIMIT`] fields are read: a urlencoded
-//!     body whole, a multipart body up to the token's part. The handler gets all of it.
+//!     body whole, a multipart body up to the first file behind the token. The handler gets all of
+//!     it. Of several such fields the last counts.
 //! 11. With [`CsrfPolicy::hardened`] two cookies, headers or fields of one name are refused.
 //! 12. A log-in draws a new secret, by the word [`Rotation`](donjon_core::session::Rotation).
 //!

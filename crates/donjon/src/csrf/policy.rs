@@ -10,6 +10,7 @@ use http::{HeaderName, Response};
 
 use bytes::Bytes;
 
+use super::decision::Stored;
 use super::failure::Failure;
 
 /// The field of a form that carries the token. Django: `csrfmiddlewaretoken`.
@@ -68,6 +69,16 @@ pub enum Duplicates {
     Refuse,
 }
 
+/// What becomes of a stored secret that can be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BrokenSecret {
+    /// The response stores a new one.
+    Replaced,
+    /// In the session, where only the site can have put it, it stays, and no token is good: Django's
+    /// rule. In a cookie it is replaced.
+    LeftInSession,
+}
+
 /// How much the page of a refusal says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -108,6 +119,7 @@ pub struct CsrfPolicy {
     pub(super) provenance: Provenance,
     pub(super) tokens: Tokens,
     pub(super) duplicates: Duplicates,
+    pub(super) broken: BrokenSecret,
     pub(super) caching: Caching,
     pub(super) detail: Detail,
     pub(super) failure_view: Option<FailureView>,
@@ -139,6 +151,7 @@ impl Default for CsrfPolicy {
             provenance: Provenance::FetchMetadata,
             tokens: Tokens::MaskedOrPlain,
             duplicates: Duplicates::LastCounts,
+            broken: BrokenSecret::Replaced,
             caching: Caching::NotStored,
             detail: Detail::Brief,
             failure_view: None,
@@ -180,6 +193,7 @@ impl CsrfPolicy {
         Self {
             storage: SecretStorage::Cookie(cookie),
             provenance: Provenance::Django,
+            broken: BrokenSecret::LeftInSession,
             caching: Caching::AsHandled,
             ..Self::default()
         }
@@ -221,6 +235,13 @@ impl CsrfPolicy {
     pub fn trust(mut self, origins: TrustedOrigins) -> Self {
         self.trusted = origins;
         self
+    }
+
+    /// Must this secret be left as it is?
+    pub(super) fn leaves(&self, stored: &Stored) -> bool {
+        let in_session = matches!(self.storage, SecretStorage::Session { .. });
+        let broken = matches!(stored, Stored::Malformed(_));
+        broken && in_session && self.broken == BrokenSecret::LeftInSession
     }
 
     /// Must the session's layer be outside?

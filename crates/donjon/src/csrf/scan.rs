@@ -396,7 +396,8 @@ impl Part {
         let disposition = headers.split(|&byte| byte == b'\n').find_map(|line| {
             let colon = memchr::memchr(b':', line)?;
             let name = line[..colon].trim_ascii();
-            name.eq_ignore_ascii_case(b"content-disposition").then(|| line[colon + 1..].trim_ascii())
+            name.eq_ignore_ascii_case(b"content-disposition")
+                .then(|| line[colon + 1..].trim_ascii())
         });
         let Some(value) = disposition else { return Self::Field };
         if parameter(value, b"filename").is_some_and(|file| !file.is_empty()) {
@@ -451,13 +452,53 @@ mod tests {
     impl<I: Iterator<Item = Scan>> TakeWhileInclusive for I {}
 
     #[test]
-    fn the_rest_of_the_body_is_not_needed() {
-        let end = memmem::find(BODY, b"token\r\n--XX").unwrap() + 11;
+    fn a_file_is_not_needed() {
+        let end = memmem::find(BODY, b"\r\n\r\nfile").unwrap() + 4;
         assert_eq!(
             Scanner::new(b"XX").scan(&BODY[..end], Ended::No),
             Ok(Scan::Found("token".to_owned()))
         );
         assert_eq!(Scanner::new(b"XX").scan(&BODY[..end - 1], Ended::No), Ok(Scan::More));
+    }
+
+    #[test]
+    fn the_last_token_before_a_file_counts_in_whatever_pieces_it_comes() {
+        let token = |value: &str| {
+            format!(
+                "--XX\r\nContent-Disposition: form-data; name=csrfmiddlewaretoken\r\n\r\n{value}\r\n"
+            )
+        };
+        let file = "--XX\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\nx\r\n";
+        let two = [&token("one"), &*token("two")].concat();
+        for (body, last, doubled) in [
+            (format!("{two}--XX--"), "two", true),
+            (format!("{file}{two}{file}{}--XX--", token("three")), "two", true),
+            (format!("{}{file}{}--XX--", token("one"), token("two")), "one", false),
+        ] {
+            let found = Ok(Scan::Found(last.to_owned()));
+            let mut scanner = Scanner::new(b"XX");
+            let scan = scanner.scan(body.as_bytes(), Ended::Yes);
+            assert_eq!((scan, scanner.is_doubled()), (found.clone(), doubled), "{body}");
+            let mut scanner = Scanner::new(b"XX");
+            let ends = (1..=body.len()).map(|end| (end, Ended::No));
+            let scan = ends
+                .chain([(body.len(), Ended::Yes)])
+                .map(|(end, ended)| scanner.scan(&body.as_bytes()[..end], ended))
+                .find(|scan| *scan != Ok(Scan::More));
+            assert_eq!(scan, Some(found), "{body}");
+        }
+    }
+
+    #[test]
+    fn fields_behind_the_token_may_be_longer_than_is_read() {
+        let body = [
+            b"--XX\r\nContent-Disposition: form-data; name=csrfmiddlewaretoken\r\n\r\nt\r\n--XX\r\n\r\n\r\n",
+            &*b"a".repeat(BODY_LIMIT),
+        ]
+        .concat();
+        let mut scanner = Scanner::new(b"XX");
+        assert_eq!(scanner.scan(&body[..BODY_LIMIT], Ended::No), Ok(Scan::More));
+        assert_eq!(scanner.scan(&body, Ended::No), Ok(Scan::Found("t".to_owned())));
     }
 
     #[test]

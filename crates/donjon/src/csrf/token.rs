@@ -95,6 +95,11 @@ impl CsrfSecret {
         self.mask_with(&entropy::characters(ALPHANUMERIC))
     }
 
+    /// A token that hides nothing, and that nothing matches.
+    pub(super) fn mask_alone() -> String {
+        entropy::string::<SECRET_LENGTH>(ALPHANUMERIC)
+    }
+
     /// The token under a given mask, whose characters are of the alphabet.
     #[must_use]
     pub fn mask_with(&self, mask: &[u8; SECRET_LENGTH]) -> String {
