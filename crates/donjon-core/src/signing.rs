@@ -438,8 +438,7 @@ impl TimestampSigner {
         signed: &str,
         max_age: Option<Duration>,
     ) -> Result<T, SigningError> {
-        let payload = self.unsign_payload(signed, max_age)?;
-        serde_json::from_slice(&payload).map_err(|_| SigningError::Malformed)
+        from_json(&self.unsign_payload(signed, max_age)?)
     }
 }
 
@@ -487,7 +486,57 @@ fn inflate(packed: &[u8]) -> Result<Vec<u8>, SigningError> {
 }
 
 fn decode_base64(text: &str) -> Result<Vec<u8>, SigningError> {
-    Base64UrlUnpadded::decode_vec(text).map_err(|_| SigningError::Malformed)
+    Base64UrlUnpadded::decode_vec(text)
+        .ok()
+        .or_else(|| decode_lenient(text))
+        .ok_or(SigningError::Malformed)
+}
+
+/// What Python's `urlsafe_b64decode` makes of text that is not quite base64 and was signed all the
+/// same: other characters are passed over, and two equals signs may end it early.
+fn decode_lenient(text: &str) -> Option<Vec<u8>> {
+    let padding = text.len().next_multiple_of(4) - text.len();
+    let (mut bytes, mut bits, mut digits, mut pads) = (Vec::new(), 0u32, 0, 0);
+    for byte in text.bytes().chain(std::iter::repeat_n(b'=', padding)) {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            b'=' if digits >= 2 => {
+                pads += 1;
+                if digits + pads >= 4 {
+                    return Some(bytes);
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        (bits, pads) = (bits << 6 | u32::from(digit), 0);
+        if digits > 0 {
+            bytes.push((bits >> (6 - 2 * digits)) as u8);
+        }
+        digits = (digits + 1) % 4;
+    }
+    (digits == 0).then_some(bytes)
+}
+
+/// A value out of JSON as Django reads a payload: each byte the character of that number. Whatever
+/// [`to_ascii_json`] wrote is ASCII, and so the same either way.
+///
+/// # Errors
+/// [`SigningError::Malformed`] for other text, and JSON of another shape.
+pub fn from_json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, SigningError> {
+    let value = match payload.is_ascii() {
+        true => serde_json::from_slice(payload),
+        false => serde_json::from_str(&latin1(payload)),
+    };
+    value.map_err(|_| SigningError::Malformed)
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 /// JSON as Python writes it for Django: no spaces, and everything outside ASCII as `\uXXXX`.
@@ -665,6 +714,32 @@ mod tests {
             Signer::new(&Keys::new("other")).unsign(signed),
             Err(SigningError::BadSignature)
         );
+    }
+
+    #[test]
+    fn rule_6_base64_is_read_as_python_reads_it() {
+        // python3 -c "import base64; base64.urlsafe_b64decode(s + '=' * (-len(s) % 4))"
+        for (text, bytes) in [
+            ("eyJhIjoxfQ", Some(&b"{\"a\":1}"[..])),
+            ("eyJhIjoxfQ=", Some(b"{\"a\":1}")),
+            ("eyJhIjoxfQ==", Some(b"{\"a\":1}")),
+            ("eyJhIjoxfR", Some(b"{\"a\":1}")),
+            ("eyJh Ijox\nfQ==", Some(b"{\"a\":1}")),
+            ("eyJhIjoxfQ==eyJh", Some(b"{\"a\":1}")),
+            ("-_+/", Some(b"\xfb\xff\xbf")),
+            ("!!!", Some(b"")),
+            ("", Some(b"")),
+            ("yJhIjoxfQ", None),
+            ("a", None),
+        ] {
+            assert_eq!(decode_base64(text).ok().as_deref(), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn rule_6_a_payload_is_latin_1() {
+        let text: String = from_json(b"\"\xc3\xa9\xe9\"").unwrap();
+        assert_eq!(text, "\u{c3}\u{a9}\u{e9}");
     }
 
     #[test]

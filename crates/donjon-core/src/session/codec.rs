@@ -59,7 +59,7 @@ impl SessionCodec {
     /// [`SuspiciousSession`]: Django then logs it and goes on with an empty session.
     pub fn decode(&self, text: &str) -> Result<SessionData, SuspiciousSession> {
         let payload = self.0.unsign_payload(text, None).map_err(SuspiciousSession)?;
-        SessionData::from_json(&payload).map_err(SuspiciousSession)
+        SessionData::from_payload(&payload).map_err(SuspiciousSession)
     }
 }
 

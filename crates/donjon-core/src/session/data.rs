@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::signing::{SigningError, to_ascii_json};
+use crate::signing::{SigningError, from_json, to_ascii_json};
 
 /// A session's values by name, in the order in which they were added.
 ///
@@ -26,6 +26,14 @@ impl SessionData {
         serde_json::from_slice(json)
             .map(|map| Self(Arc::new(map)))
             .map_err(|_| SigningError::Malformed)
+    }
+
+    /// Reads a signed payload, as [`from_json`] does.
+    ///
+    /// # Errors
+    /// [`SigningError::Malformed`] for anything but a JSON object.
+    pub fn from_payload(payload: &[u8]) -> Result<Self, SigningError> {
+        from_json(payload).map(|map| Self(Arc::new(map)))
     }
 
     /// The JSON object, in ASCII.
