@@ -5,9 +5,13 @@
 //! 3. Fields named `python` tell what Python said, and bind nobody.
 //! 4. [`FAILED`] for an error stands for any: only the errors of signing are told apart.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use base64ct::{Base64, Encoding};
 use donjon_core::clock::{Clock, UnixTime};
 use donjon_core::secret::{Keys, SecretKey};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Got for a call that fails, where nobody tells its errors apart.
@@ -15,7 +19,10 @@ pub const FAILED: &str = "*";
 
 /// A question, and what the real thing answered.
 #[derive(Clone, Debug)]
-pub struct Case(Value);
+pub struct Case {
+    fields: Value,
+    line: String,
+}
 
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,19 +42,19 @@ impl Case {
     /// # Errors
     /// The error of serde for what is no JSON.
     pub fn parse(line: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(line).map(Self)
+        Ok(Self { fields: serde_json::from_str(line)?, line: line.to_owned() })
     }
 
     /// The field of this name; null if there is none.
     #[must_use]
     pub fn field(&self, name: &str) -> &Value {
-        &self.0[name]
+        &self.fields[name]
     }
 
     /// Is there such a field?
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.0.get(name).is_some()
+        self.fields.get(name).is_some()
     }
 
     /// The field of this name, which must be text.
@@ -95,10 +102,27 @@ impl Case {
         &self.field("settings")[name]
     }
 
+    /// The field of this name, which must be a whole number of whatever size.
+    ///
+    /// # Errors
+    /// [`Unanswered::Malformed`] for anything else.
+    pub fn integer(&self, name: &str) -> Result<i128, Unanswered> {
+        // A `Value` holds 64 bits: the digits are still in the line.
+        let fields = serde_json::from_str::<HashMap<Cow<'_, str>, &RawValue>>(&self.line);
+        let digits = fields.ok().and_then(|fields| fields.get(name)?.get().parse().ok());
+        digits.ok_or_else(|| malformed(name, "a whole number"))
+    }
+
     /// The time of the case; 1970 if it does not matter.
     #[must_use]
     pub fn now(&self) -> UnixTime {
-        UnixTime::from_seconds(self.field("now").as_i64().unwrap_or_default())
+        match self.field("now") {
+            Value::Number(seconds) if seconds.is_f64() => {
+                let micros = seconds.as_f64().unwrap_or_default() * 1e6;
+                UnixTime::from_micros(micros.round() as i64)
+            }
+            seconds => UnixTime::from_seconds(seconds.as_i64().unwrap_or_default()),
+        }
     }
 
     /// A clock that stands at [`Case::now`].

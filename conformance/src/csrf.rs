@@ -105,7 +105,7 @@ fn policy(case: &Case) -> Result<CsrfPolicy, Unanswered> {
         let domain = case.setting("SESSION_COOKIE_DOMAIN").as_str();
         return Ok(policy.in_session(domain.map(str::to_owned)));
     }
-    policy.cookie(web::cookie(case, "CSRF_COOKIE")?).map_err(|error| malformed(&error))
+    Ok(policy.danger_cookie(web::cookie(case, "CSRF_COOKIE")?))
 }
 
 fn uses_sessions(case: &Case) -> bool {
@@ -182,12 +182,13 @@ impl Site<'_> {
         let status = if view["resolved"] == false { 599 } else { 200 };
         Ok(BoxCloneService::new(service_fn(move |request: Request<RequestBody>| {
             let token = request.extensions().get::<CsrfToken>();
+            // Without a layer there is nobody to keep a secret: it is a fresh one each time.
+            let mint = || token.map_or_else(|| CsrfSecret::random().mask(), |token| token.mint());
+            let body = if shows_token { mint() } else { "OK".to_owned() };
             if let Some(token) = token.filter(|_| rotates) {
                 token.rotate();
             }
-            // Without a layer there is nobody to keep a secret: it is a fresh one each time.
-            let mint = || token.map_or_else(|| CsrfSecret::random().mask(), |token| token.mint());
-            ready(Ok(page(status, if shows_token { mint() } else { "OK".to_owned() })))
+            ready(Ok(page(status, body)))
         })))
     }
 
@@ -220,7 +221,7 @@ impl Site<'_> {
         if uses_sessions(self.case) {
             let rows = self.table.rows().await;
             outcome["session_after"] =
-                rows.into_iter().next().map_or(json!({}), |(_, data, _)| data);
+                rows.into_iter().next().map_or(Value::Null, |(_, data, _)| data);
         }
         if reason.is_none() && self.case.field("view")["body"] == "token" {
             let Ok(body) = body.collect().await;
@@ -283,11 +284,7 @@ pub(crate) fn session_policy(case: &Case) -> Result<SessionPolicy, Unanswered> {
         Value::Bool(true) => Saving::EveryRequest,
         _ => Saving::WhereChanged,
     };
-    let policy = SessionPolicy::django()
-        .cookie(cookie)
-        .map_err(|error| Unanswered::Malformed(error.to_string()))?
-        .saving(saving)
-        .clock(case.clock());
+    let policy = SessionPolicy::django().danger_cookie(cookie).saving(saving).clock(case.clock());
     Ok(match case.setting("SESSION_EXPIRE_AT_BROWSER_CLOSE") {
         Value::Bool(true) => policy.expire_at_browser_close(),
         _ => policy,

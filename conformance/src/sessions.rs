@@ -98,7 +98,7 @@ fn cookie_encode(case: &Case) -> Answer {
 fn cookie_decode(case: &Case) -> Answer {
     let age = case.setting("SESSION_COOKIE_AGE").as_u64().map(Duration::from_secs);
     let payload = cookie_signer(case)?.unsign_payload(case.text("key")?, age);
-    decoded(case, payload.ok().and_then(|json| SessionData::from_json(&json).ok()))
+    decoded(case, payload.ok().and_then(|json| SessionData::from_payload(&json).ok()))
 }
 
 fn expiry(case: &Case) -> Answer {

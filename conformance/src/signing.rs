@@ -5,7 +5,7 @@ use std::time::Duration;
 use donjon_core::clock::Clock;
 use donjon_core::signing::{
     Algorithm, Compress, CookieSigner, Signer, SigningError, TimestampSigner, base62_decode,
-    base62_encode,
+    base62_encode, from_json,
 };
 use serde_json::{Value, json};
 
@@ -31,12 +31,12 @@ pub fn answer(case: &Case) -> Answer {
 }
 
 fn base62(case: &Case) -> Answer {
-    if let Some(number) = case.field("int").as_i64() {
-        return Ok(json!({"text": base62_encode(number.into())}));
+    if case.has("int") {
+        return Ok(json!({"text": base62_encode(case.integer("int")?)}));
     }
-    Ok(match base62_decode(case.text("text")?).map(i64::try_from) {
-        Some(Ok(number)) => json!({"int": number}),
-        Some(Err(_)) => json!({"int": null}),
+    let number = base62_decode(case.text("text")?).map(|number| number.to_string());
+    Ok(match number.and_then(|digits| serde_json::from_str::<Value>(&digits).ok()) {
+        Some(number) => json!({"int": number}),
         None => json!({"error": "other"}),
     })
 }
@@ -153,10 +153,8 @@ fn unpack(case: &Case, signed: &str) -> Result<Result<Vec<u8>, SigningError>, Un
 
 fn unsign_object(case: &Case) -> Answer {
     let payload = unpack(case, case.text("signed")?)?;
-    let value =
-        payload.and_then(|json| serde_json::from_slice(&json).map_err(|_| SigningError::Malformed));
-    Ok(match value {
-        Ok(value) => json!({"json": same_json(case, &value)}),
+    Ok(match payload.and_then(|json| from_json(&json)) {
+        Ok::<Value, _>(value) => json!({"json": same_json(case, &value)}),
         Err(error) => json!({"error": error_name(error)}),
     })
 }
