@@ -530,7 +530,7 @@ fn is_python_space(c: char) -> bool {
 fn stays(url: &str, hosts: &[&str], scheme: Scheme) -> bool {
     let Ok(split) = split_url(url) else { return false };
     let nowhere = split.netloc.is_empty() && !split.scheme.is_empty();
-    if url.starts_with("///") || nowhere || url.chars().next().is_none_or(is_other) {
+    if begins_with_three_slashes(url) || nowhere || url.chars().next().is_none_or(is_other) {
         return false;
     }
     let named = match split.scheme.as_str() {
@@ -542,6 +542,13 @@ fn stays(url: &str, hosts: &[&str], scheme: Scheme) -> bool {
         named => named == "http" && scheme == Scheme::Http,
     };
     scheme_fits && (split.netloc.is_empty() || hosts.contains(&split.netloc.as_str()))
+}
+
+/// A browser takes three slashes for two, and drops tabs and line breaks before it counts them, where
+/// Django looks at the text as it is and leaves them to be encoded in `Location`.
+fn begins_with_three_slashes(url: &str) -> bool {
+    let mut seen = url.chars().filter(|c| !matches!(c, '\t' | '\r' | '\n'));
+    (0..3).all(|_| seen.next() == Some('/'))
 }
 
 /// Unicode's category C: control, format, private use and what is not assigned, as far as a browser
@@ -730,5 +737,19 @@ mod tests {
         assert!(https("https://testserver/p") && https("/p"));
         assert!(!https("http://testserver/p") && !https("//testserver/p"));
         assert!(!safe(&"/a".repeat(MAX_REDIRECT)));
+    }
+
+    /// Found by the fuzz target `url_split`: a browser reads `//\t/evil.example` as `///evil.example`.
+    #[test]
+    fn three_slashes_do_not_hide_behind_tabs_and_line_breaks() {
+        for url in [
+            "/\t//evil.example",
+            "//\n/evil.example",
+            "\\\\\r\\evil.example",
+            "\\\n\t\\/evil.example",
+        ] {
+            assert!(!is_safe_redirect(url, &["testserver"], Scheme::Http), "{url:?}");
+        }
+        assert!(is_safe_redirect("/a\t//b", &["testserver"], Scheme::Http));
     }
 }
