@@ -47,3 +47,22 @@ pub mod session;
 pub mod stack;
 
 pub use rejection::Answer;
+
+/// The README and the guide, whose examples must compile.
+#[cfg(doctest)]
+mod guide {
+    macro_rules! chapters {
+        ($($name:ident: $file:literal),* $(,)?) => { $(#[doc = include_str!($file)] struct $name;)* };
+    }
+
+    chapters! {
+        Readme: "../../../README.md",
+        Existing: "../../../docs/src/existing.md",
+        Csrf: "../../../docs/src/csrf.md",
+        Proxy: "../../../docs/src/proxy.md",
+        Sessions: "../../../docs/src/sessions.md",
+        Users: "../../../docs/src/users.md",
+        Templates: "../../../docs/src/templates.md",
+        Signing: "../../../docs/src/signing.md",
+    }
+}

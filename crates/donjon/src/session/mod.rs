@@ -37,9 +37,10 @@
 //!     .service(service_fn(async |request: Request<Full<Bytes>>| {
 //!         let session = request.extensions().get::<Session>().ok_or("no session layer")?;
 //!         session.insert("cart", &["tea"]).await?;
-//!         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Response::new(Full::from("kept")))
+//!         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Response::new(Full::<Bytes>::from("kept")))
 //!     }));
-//! let response = service.oneshot(Request::get("/").body(Full::default())?).await.map_err(|error| error.to_string())?;
+//! let request = Request::get("/").body(Full::default())?;
+//! let response = service.oneshot(request).await.map_err(|error| error.to_string())?;
 //! assert!(response.headers()[header::SET_COOKIE].to_str()?.starts_with("sessionid="));
 //! # Ok(()) }
 //! ```
