@@ -389,7 +389,7 @@ async fn a_sibling_of_the_cookies_domain_is_a_stranger_by_default() {
 
 /// P23, C18: a handshake carries cookies, and no CORS holds it back.
 #[tokio::test]
-async fn a_websocket_needs_a_good_origin() {
+async fn rule_5_a_websocket_needs_a_good_origin() {
     let handshake = |origin: Option<&str>, upgrade: &str| {
         let request = support::request("GET", "/ws")
             .header(header::CONNECTION, "upgrade")

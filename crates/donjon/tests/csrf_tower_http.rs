@@ -36,6 +36,8 @@ enum Difference {
     EmptyHeader,
     /// They let pass what shows nothing of where it comes from; over HTTPS we ask for a referer.
     NoProofAtAll,
+    /// They let a trusted origin pass whatever word `Sec-Fetch-Site` has, also one that is none.
+    UnknownWord,
     /// They compare hosts and not schemes.
     SchemeOfOrigin,
     /// They overlook what stands behind the host, and the case of the scheme.
@@ -88,10 +90,15 @@ impl Case {
         if matches!(self.site, Some("same-origin" | "none")) {
             return Some(Difference::ContradictingOrigin);
         }
+        if origin == TRUSTED {
+            return Some(Difference::UnknownWord);
+        }
         if ["http://", "https://"].iter().any(|scheme| origin == format!("{scheme}{}", self.host)) {
             return Some(Difference::SchemeOfOrigin);
         }
-        origin.to_lowercase().starts_with(&own).then_some(Difference::UnusualOrigin)
+        let origin = origin.to_lowercase();
+        let (_, behind) = origin.split_once("://")?;
+        behind.starts_with(self.host).then_some(Difference::UnusualOrigin)
     }
 }
 
@@ -176,6 +183,7 @@ async fn both_say_the_same_but_for_the_listed_differences() {
         ContradictingOrigin,
         EmptyHeader,
         NoProofAtAll,
+        UnknownWord,
         SchemeOfOrigin,
         UnusualOrigin,
         AbsoluteTarget,
