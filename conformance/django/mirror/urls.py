@@ -1,0 +1,12 @@
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from mirror import views
+
+urlpatterns = [
+    path("login/", LoginView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("who/", views.who, name="who"),
+    path("form/", views.form, name="form"),
+    path("session/", views.session, name="session"),
+]

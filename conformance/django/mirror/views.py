@@ -1,0 +1,46 @@
+import json
+
+from django.http import JsonResponse
+from django.shortcuts import render
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.csrf import csrf_exempt
+
+
+def who(request):
+    user = request.user
+    last_login = user.last_login.timestamp() if user.is_authenticated else None
+    return JsonResponse({"user": user.get_username() or None, "last_login": last_login})
+
+
+def form(request):
+    if request.method == "POST":
+        return JsonResponse({"got": request.POST.get("text")})
+    return render(request, "form.html")
+
+
+@csrf_exempt
+def session(request):
+    """Does to the session what the body says, and tells what came of it."""
+    op, *args = json.loads(request.body)
+    value = OPS[op](request.session, *args)
+    ends = {"age": request.session.get_expiry_age(), "at_close": request.session.get_expire_at_browser_close()}
+    return JsonResponse({"value": value, "data": dict(request.session.items()), **ends})
+
+
+def put(session, key, value):
+    session[key] = value
+
+
+def set_expiry(session, value):
+    session.set_expiry(parse_datetime(value) if isinstance(value, str) else value)
+
+
+OPS = {
+    "get": lambda session, key: session.get(key),
+    "set": put,
+    "pop": lambda session, key: session.pop(key, None),
+    "set_expiry": set_expiry,
+    "flush": lambda session: session.flush(),
+    "cycle_key": lambda session: session.cycle_key(),
+    "data": lambda session: None,
+}

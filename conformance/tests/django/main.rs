@@ -1,0 +1,275 @@
+//! Side by side: a real Django and a Donjon site on the same database, with the same keys and the
+//! same browser.
+//!
+//! `DONJON_DJANGO_PYTHON` names a Python that has Django; `cargo xtask test` sets it.
+
+mod browser;
+mod world;
+
+use browser::Browser;
+use donjon::password::{Pbkdf2, Verification};
+use donjon_core::account::AccountStore;
+use donjon_core::clock::Clock;
+use http::StatusCode;
+use serde_json::{Value, json};
+use world::{Django, Donjon, ITERATIONS, KEYS, Keys, World};
+
+const PASSWORD: &str = "correct horse ☂ battery";
+
+fn hasher() -> Pbkdf2 {
+    Pbkdf2::with_iterations(ITERATIONS)
+}
+
+/// Both sites on a database that Django has migrated, and their ports.
+async fn sites() -> (World, Django, Donjon, [(u16, u16); 2]) {
+    let world = World::by_django().await;
+    both(world).await
+}
+
+async fn both(world: World) -> (World, Django, Donjon, [(u16, u16); 2]) {
+    let (django, donjon) = (world.django(KEYS).await, world.donjon(KEYS).await);
+    let (here, there) = (donjon.port, django.port);
+    (world, django, donjon, [(there, here), (here, there)])
+}
+
+#[tokio::test]
+async fn who_logs_in_on_one_is_logged_in_on_both() {
+    let (world, _django, _donjon, ways) = sites().await;
+    world.add_user("ann", PASSWORD, hasher()).await;
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        assert_eq!(browser.who(other).await, Value::Null);
+        let reply = browser.log_in(one, "ann", "wrong").await;
+        assert_eq!((reply.status, browser.who(other).await), (StatusCode::OK, Value::Null));
+        let before = Clock::system().now().micros() as f64 / 1e6;
+        let reply = browser.log_in(one, "ann", PASSWORD).await;
+        assert!(reply.status.is_redirection(), "{}", reply.body);
+        assert_eq!(reply.headers["location"], "/who/");
+        let (there, here) = (browser.get(other, "/who/").await, browser.get(one, "/who/").await);
+        assert_eq!(there.json()["user"], "ann");
+        assert_eq!(there.json(), here.json(), "both read the same last log-in");
+        let last_login = there.json()["last_login"].as_f64().unwrap();
+        assert!((0.0..60.0).contains(&(last_login - before)), "{last_login} {before}");
+    }
+}
+
+#[tokio::test]
+async fn who_logs_out_on_one_is_logged_out_on_both() {
+    let (world, _django, _donjon, ways) = sites().await;
+    world.add_user("ann", PASSWORD, hasher()).await;
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        browser.log_in(one, "ann", PASSWORD).await;
+        assert_eq!(browser.who(other).await, "ann");
+        let mut thief = browser.clone();
+        assert!(browser.log_out(other).await.status.is_redirection());
+        assert_eq!(browser.cookie("sessionid"), None);
+        for site in [one, other] {
+            assert_eq!(browser.who(site).await, Value::Null);
+            assert_eq!(thief.who(site).await, Value::Null, "the session itself is gone");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_one_posts_to_the_other() {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        let page = browser.get(one, "/form/").await;
+        let token = page.token();
+        assert_eq!(token.len(), 64);
+        assert!(page.body.contains("value=\"a &lt; b\""));
+        let cookie = browser.cookie("csrftoken").unwrap().to_owned();
+        let fields = [("csrfmiddlewaretoken", &*token), ("text", "naïve & <b>")];
+        let reply = browser.post(other, "/form/", &fields).await;
+        assert_eq!((reply.status, reply.json()), (StatusCode::OK, json!({"got": "naïve & <b>"})));
+        let again = browser.get(other, "/form/").await.token();
+        assert_ne!(again, token, "each page has a mask of its own");
+        assert_eq!(browser.cookie("csrftoken"), Some(&*cookie), "and all have one secret");
+        let bare = [("csrfmiddlewaretoken", &*cookie)];
+        assert_eq!(browser.post(other, "/form/", &bare).await.status, StatusCode::OK);
+
+        let foreign = Browser::default().get(one, "/form/").await.token();
+        for wrong in [foreign, String::new(), token.replace(&token[..1], "-")] {
+            let reply = browser.post(other, "/form/", &[("csrfmiddlewaretoken", &*wrong)]).await;
+            assert_eq!(reply.status, StatusCode::FORBIDDEN, "{wrong}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_shown_before_a_log_in_on_the_other_is_refused_after_it() {
+    let (world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    world.add_user("ann", PASSWORD, hasher()).await;
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        let token = browser.get(one, "/form/").await.token();
+        browser.log_in(other, "ann", PASSWORD).await;
+        let stale = browser.post(one, "/form/", &[("csrfmiddlewaretoken", &token)]).await;
+        assert_eq!(stale.status, StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn values_of_one_are_read_and_changed_by_the_other() {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    let values = [
+        ("text", json!("plain")),
+        ("unicode", json!("ünïcødé ☂ 😀 \u{2028} \" \\ </script>")),
+        ("int", json!(-9_007_199_254_740_993_i64)),
+        ("float", json!(0.1)),
+        ("whole", json!(1.0)),
+        ("tiny", json!(1e-9)),
+        ("null", json!(null)),
+        ("true", json!(true)),
+        ("nested", json!({"list": [1, [2, {"deep": []}], "x"], "empty": {}})),
+        ("ключ", json!(["key", "of", "another", "script"])),
+        ("long", json!("long text that is worth compressing ".repeat(50))),
+    ];
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        for (name, value) in &values {
+            browser.session(one, json!(["set", name, value])).await;
+        }
+        let key = browser.cookie("sessionid").unwrap().to_owned();
+        for (name, value) in &values {
+            let read = browser.session(other, json!(["get", name])).await;
+            assert_eq!(read["value"], *value, "{name}");
+            browser.session(other, json!(["set", name, [value]])).await;
+        }
+        for (name, value) in &values {
+            let popped = browser.session(one, json!(["pop", name])).await;
+            assert_eq!(popped["value"], json!([value]), "{name}");
+        }
+        let left = browser.session(other, json!(["data"])).await;
+        assert_eq!(left["data"], json!({}));
+        assert_eq!(browser.cookie("sessionid"), Some(&*key), "all of it in one session");
+    }
+}
+
+#[tokio::test]
+async fn what_one_never_touched_stays_as_the_other_wrote_it() {
+    let (world, _django, donjon, _) = sites().await;
+    let script = "from django.contrib.sessions.backends.db import SessionStore as S\n\
+        s = S(); s['big'] = 10**40; s['float'] = 1e22; s['inf'] = [1, 2]; s.create(); print(s.session_key)";
+    let key = world.script(script).lines().last().unwrap().to_owned();
+    let mut browser = Browser::default();
+    browser.plant("sessionid", &key);
+    browser.session(donjon.port, json!(["set", "ours", 1])).await;
+    let read = format!(
+        "from django.contrib.sessions.backends.db import SessionStore as S\n\
+         s = S('{key}'); print(s['big'] == 10**40, s['float'], s['inf'], s['ours'])"
+    );
+    assert_eq!(world.script(&read).lines().last(), Some("True 1e+22 [1, 2] 1"));
+}
+
+#[tokio::test]
+async fn the_end_that_one_sets_is_the_end_for_the_other() {
+    let (_world, _django, _donjon, ways) = sites().await;
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        browser.session(one, json!(["set", "a", 1])).await;
+        for (expiry, age, at_close) in
+            [(json!(300), 300, false), (json!(0), 1_209_600, true), (json!(null), 1_209_600, false)]
+        {
+            browser.session(one, json!(["set_expiry", expiry])).await;
+            let read = browser.session(other, json!(["data"])).await;
+            assert_eq!(
+                (&read["age"], &read["at_close"]),
+                (&json!(age), &json!(at_close)),
+                "{expiry}"
+            );
+        }
+        let soon = Clock::system().now().plus_seconds(1_000);
+        browser.session(one, json!(["set_expiry", soon.to_iso()])).await;
+        let age = browser.session(other, json!(["data"])).await["age"].as_i64().unwrap();
+        assert!((900..=1_000).contains(&age), "{age}");
+
+        let past = Clock::system().now().plus_seconds(-1);
+        browser.session(one, json!(["set_expiry", past.to_iso()])).await;
+        let read = browser.session(other, json!(["get", "a"])).await;
+        assert_eq!(read["value"], Value::Null, "an expired session is none");
+    }
+}
+
+#[tokio::test]
+async fn a_session_flushed_or_cycled_by_one_is_so_for_the_other() {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        browser.session(one, json!(["set", "a", 1])).await;
+        let mut old = browser.clone();
+        browser.session(other, json!(["cycle_key"])).await;
+        assert_ne!(browser.cookie("sessionid"), old.cookie("sessionid"));
+        assert_eq!(browser.session(one, json!(["get", "a"])).await["value"], 1);
+        assert_eq!(old.session(one, json!(["get", "a"])).await["value"], Value::Null);
+
+        let mut copy = browser.clone();
+        browser.session(other, json!(["flush"])).await;
+        assert_eq!(browser.cookie("sessionid"), None);
+        assert_eq!(copy.session(one, json!(["get", "a"])).await["value"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn what_a_former_key_signed_is_believed_by_both() {
+    const BEFORE: Keys = Keys { current: "the-key-of-last-year-0123456789", fallbacks: &[] };
+    const AFTER: Keys = Keys { current: KEYS.current, fallbacks: &[BEFORE.current] };
+    let world = World::by_donjon().await;
+    world.add_user("ann", PASSWORD, hasher()).await;
+    let (old_django, old_donjon) = (world.django(BEFORE).await, world.donjon(BEFORE).await);
+    let (django, donjon) = (world.django(AFTER).await, world.donjon(AFTER).await);
+    let (strict_django, strict_donjon) = (world.django(KEYS).await, world.donjon(KEYS).await);
+    for (old, new, strict) in [
+        (old_django.port, donjon.port, strict_donjon.port),
+        (old_donjon.port, django.port, strict_django.port),
+    ] {
+        let mut browser = Browser::default();
+        browser.session(old, json!(["set", "cart", ["tea"]])).await;
+        browser.log_in(old, "ann", PASSWORD).await;
+        let before = browser.clone();
+        assert_eq!(browser.who(new).await, "ann");
+        assert_eq!(browser.session(new, json!(["get", "cart"])).await["value"], json!(["tea"]));
+        assert_ne!(browser.cookie("sessionid"), before.cookie("sessionid"), "under a new key");
+        for site in [django.port, donjon.port, strict_django.port, strict_donjon.port] {
+            assert_eq!(browser.who(site).await, "ann", "signed anew with the new key");
+        }
+        let mut stranger = Browser::default();
+        stranger.log_in(old, "ann", PASSWORD).await;
+        assert_eq!(stranger.who(strict).await, Value::Null, "without the fallback it is nobody's");
+    }
+}
+
+#[tokio::test]
+async fn passwords_of_either_are_verified_by_the_other() {
+    let world = World::by_django().await;
+    world.script(&format!(
+        "from django.contrib.auth.models import User; User.objects.create_user('bob', 'b@example.com', '{PASSWORD}')"
+    ));
+    let bob = AccountStore::by_username(&world.accounts(), "bob").await.unwrap().unwrap();
+    assert_eq!((&*bob.username, &*bob.email, bob.is_active), ("bob", "b@example.com", true));
+    // Whether it is outdated depends on which Django it is.
+    assert_ne!(Pbkdf2::default().verify(PASSWORD, &bob.password), Verification::Wrong);
+
+    world.add_user("cid", PASSWORD, Pbkdf2::default()).await;
+    let said = world.script(&format!(
+        "from django.contrib.auth.models import User; u = User.objects.get(username='cid')\n\
+         print(u.check_password('wrong'), u.check_password('{PASSWORD}'), u.email, u.is_active, u.is_staff)"
+    ));
+    assert_eq!(said.lines().last(), Some("False True cid@example.com True False"));
+}
+
+#[tokio::test]
+async fn a_database_of_donjon_leaves_django_nothing_to_migrate() {
+    let world = World::by_donjon().await;
+    world.manage(&["migrate", "--check"]);
+    world.manage(&["makemigrations", "--check", "--dry-run"]);
+    let said = world.manage(&["migrate"]);
+    assert!(said.contains("No migrations to apply."), "{said}");
+    let counts = "from django.contrib.auth.models import Permission as P\n\
+        from django.contrib.contenttypes.models import ContentType as C\n\
+        print(P.objects.count(), C.objects.count())";
+    let (ours, theirs) = (world.script(counts), World::by_django().await.script(counts));
+    assert_eq!(ours.lines().last(), theirs.lines().last());
+}
