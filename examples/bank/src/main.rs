@@ -1,1 +1,52 @@
-fn main() {}
+//! `bank`: opens the bank and the attacker's site, and says where.
+
+use std::process::ExitCode;
+
+use bank::options::{Command, Options, USAGE};
+use bank::people::PEOPLE;
+use bank::start::{Running, start};
+use donjon::serve::shutdown_signal;
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let environment = |name: &str| std::env::var(name).ok();
+    match Options::parse(std::env::args().skip(1), environment) {
+        Ok(Command::Help) => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Run(options)) => run(&options).await,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(options: &Options) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match start(options).await {
+        Ok(running) => {
+            welcome(&running, options);
+            shutdown_signal().await;
+            running.stop().await;
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn welcome(running: &Running, options: &Options) {
+    println!("The bank is open:  {}", running.bank_url());
+    println!("The attacker:      {}", running.attacker_url());
+    println!("The database:      {}", options.database.display());
+    println!("\nLog in as (this is a demonstration, and its passwords are no secret):");
+    for person in PEOPLE {
+        println!("  {:<6} {:<30} {}", person.username, person.password, person.role);
+    }
+    println!("\nCtrl-C closes the bank.");
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("bank: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,48 @@
+//! A bank that can't be robbed, and the attacker's site beside it.
+//!
+//! The site shows every room of Donjon at work, from the browser to the database. The attacker's site
+//! is another origin in the same process, so that its pages can show what the bank said of their
+//! attacks.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`start`] | both servers on their ports |
+//! | [`site`] | the routes and the stack |
+//! | [`pages`] | the handlers |
+//! | [`ledger`], [`items`], [`money`] | the bank's own tables |
+//! | [`witness`], [`attack`] | what became of the attacks, and their words |
+//! | [`attacker`] | the other site |
+
+use std::sync::Arc;
+
+use donjon_db::DjangoAccounts;
+
+pub mod assets;
+pub mod attack;
+pub mod attacker;
+pub mod items;
+pub mod key;
+pub mod ledger;
+pub mod money;
+pub mod options;
+pub mod pages;
+pub mod people;
+pub mod problem;
+pub mod site;
+pub mod start;
+pub mod witness;
+
+/// What every handler may use; clones share it.
+#[derive(Clone)]
+pub struct Bank {
+    /// The accounts and transfers.
+    pub ledger: ledger::Ledger,
+    /// The lists of the AJAX page.
+    pub items: items::Items,
+    /// The users.
+    pub accounts: Arc<DjangoAccounts>,
+    /// What was seen of the attacks.
+    pub witness: witness::Witness,
+    /// Where the attacker's site is.
+    pub attacker_url: Arc<str>,
+}

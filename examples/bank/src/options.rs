@@ -1,0 +1,155 @@
+//! What the command line and the environment say.
+//!
+//! 1. An option on the command line wins over the environment, and that over the default.
+//! 2. Whatever is not understood is an error at start-up.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// How to call the program.
+pub const USAGE: &str = "\
+A bank that can't be robbed, and the attacker's site beside it.
+
+Usage: bank [OPTIONS]
+
+Options:
+  --port PORT            the bank's port; 0 is any free one   [BANK_PORT, default 8000]
+  --attacker-port PORT   the attacker's port                  [BANK_ATTACKER_PORT, default 8001]
+  --database FILE        the SQLite file, made if missing     [BANK_DATABASE, default bank.sqlite3]
+  --help                 this text
+
+BANK_SECRET_KEY is the secret that signs sessions, of 50 characters or more. Without it the bank
+makes one, and keeps it beside the database.
+";
+
+/// Where the bank listens, and where its money is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The bank's port; 0 takes any free one.
+    pub port: u16,
+    /// The attacker's port; 0 takes any free one.
+    pub attacker_port: u16,
+    /// The SQLite file.
+    pub database: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { port: 8000, attacker_port: 8001, database: "bank.sqlite3".into() }
+    }
+}
+
+/// What the program is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Show [`USAGE`].
+    Help,
+    /// Open the bank.
+    Run(Options),
+}
+
+/// A command line that is not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionsError {
+    /// There is no option of this name.
+    Unknown(String),
+    /// The option lacks its value.
+    NoValue(String),
+    /// The option's value is no port.
+    NotAPort(String, String),
+}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => write!(f, "unknown option {name:?}; --help lists them"),
+            Self::NoValue(name) => write!(f, "{name} needs a value, as in {name} VALUE"),
+            Self::NotAPort(name, value) => {
+                write!(f, "{name} is {value:?}, expected a port from 0 to 65535")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OptionsError {}
+
+impl Options {
+    /// Reads the arguments, without the program's name, and the environment.
+    ///
+    /// # Errors
+    /// [`OptionsError`].
+    pub fn parse(
+        arguments: impl IntoIterator<Item = String>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Command, OptionsError> {
+        let mut options = Self::default();
+        for (variable, name) in [
+            ("BANK_PORT", "--port"),
+            ("BANK_ATTACKER_PORT", "--attacker-port"),
+            ("BANK_DATABASE", "--database"),
+        ] {
+            if let Some(value) = environment(variable) {
+                options.take(name, variable, value)?;
+            }
+        }
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            if matches!(argument.as_str(), "--help" | "-h") {
+                return Ok(Command::Help);
+            }
+            let (name, value) = match argument.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (argument, None),
+            };
+            let value = value.or_else(|| arguments.next());
+            let value = value.ok_or_else(|| OptionsError::NoValue(name.clone()))?;
+            options.take(&name, &name, value)?;
+        }
+        Ok(Command::Run(options))
+    }
+
+    fn take(&mut self, name: &str, shown: &str, value: String) -> Result<(), OptionsError> {
+        match name {
+            "--port" => self.port = port(shown, &value)?,
+            "--attacker-port" => self.attacker_port = port(shown, &value)?,
+            "--database" => self.database = value.into(),
+            _ => return Err(OptionsError::Unknown(name.to_owned())),
+        }
+        Ok(())
+    }
+}
+
+fn port(shown: &str, value: &str) -> Result<u16, OptionsError> {
+    value.parse().map_err(|_| OptionsError::NotAPort(shown.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Command, OptionsError> {
+        let value = |name: &str| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned())
+        };
+        Options::parse(arguments.iter().map(|&argument| argument.to_owned()), value)
+    }
+
+    #[test]
+    fn rule_1_the_command_line_wins() {
+        assert_eq!(parse(&[], &[]), Ok(Command::Run(Options::default())));
+        let environment = [("BANK_PORT", "1"), ("BANK_ATTACKER_PORT", "2"), ("BANK_DATABASE", "x")];
+        let expected = Options { port: 3, attacker_port: 2, database: "y".into() };
+        let arguments = ["--port", "3", "--database=y"];
+        assert_eq!(parse(&arguments, &environment), Ok(Command::Run(expected)));
+        assert_eq!(parse(&["--port", "3", "--help"], &[]), Ok(Command::Help));
+    }
+
+    #[test]
+    fn rule_2_nonsense_is_an_error() {
+        let unknown = OptionsError::Unknown("--prot".into());
+        assert_eq!(parse(&["--prot", "1"], &[]), Err(unknown));
+        assert_eq!(parse(&["--port"], &[]), Err(OptionsError::NoValue("--port".into())));
+        let wrong = OptionsError::NotAPort("BANK_PORT".into(), "65536".into());
+        assert_eq!(parse(&[], &[("BANK_PORT", "65536")]), Err(wrong));
+    }
+}

@@ -1,0 +1,10 @@
+//! The pages, one file each.
+
+pub mod account;
+pub mod ajax;
+pub mod contact;
+mod field;
+pub mod home;
+pub mod log_in;
+pub mod transfer;
+pub mod upload;

@@ -1,0 +1,130 @@
+//! The bank's routes, inside the stack.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use donjon::auth::AuthPolicy;
+use donjon::csrf::CsrfPolicy;
+use donjon::routes::{Routes, RoutesError};
+use donjon::session::SessionPolicy;
+use donjon::stack::{Stack, StackErrors};
+use donjon_core::host::AllowedHosts;
+use donjon_core::origin::SitePolicy;
+use donjon_core::secret::Keys;
+use donjon_core::session::SessionCodec;
+use donjon_db::{Database, DjangoSessions};
+use donjon_html::template::{TemplateErrors, Templates};
+
+use crate::Bank;
+use crate::pages::{account, ajax, contact, home, log_in, transfer, upload};
+use crate::{assets, problem, witness};
+
+/// A site that does not fit together: a mistake in the source, found at start-up.
+#[derive(Debug)]
+pub enum SiteError {
+    /// A template is wrong.
+    Templates(TemplateErrors),
+    /// The rooms don't fit together.
+    Stack(StackErrors),
+    /// The routes don't.
+    Routes(RoutesError),
+}
+
+impl fmt::Display for SiteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Templates(errors) => errors.fmt(f),
+            Self::Stack(errors) => errors.fmt(f),
+            Self::Routes(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SiteError {}
+
+impl From<TemplateErrors> for SiteError {
+    fn from(errors: TemplateErrors) -> Self {
+        Self::Templates(errors)
+    }
+}
+
+impl From<StackErrors> for SiteError {
+    fn from(errors: StackErrors) -> Self {
+        Self::Stack(errors)
+    }
+}
+
+impl From<RoutesError> for SiteError {
+    fn from(error: RoutesError) -> Self {
+        Self::Routes(error)
+    }
+}
+
+/// The whole site.
+///
+/// # Errors
+/// [`SiteError`].
+pub fn router(bank: Bank, database: &Database, keys: &Keys) -> Result<Router, SiteError> {
+    let bare = Arc::new(assets::bare_pages()?);
+    let stack = stack(&bank, database, keys, Arc::clone(&bare))?;
+    let watch = from_fn_with_state(bank.witness.clone(), witness::watch);
+    Ok(routes()
+        .into_router(stack, assets::pages()?)?
+        .with_state(bank)
+        .layer(from_fn_with_state(bare, problem::dress))
+        .layer(watch))
+}
+
+fn stack(
+    bank: &Bank,
+    database: &Database,
+    keys: &Keys,
+    bare: Arc<Templates>,
+) -> Result<Stack, StackErrors> {
+    let sessions = DjangoSessions::new(database, SessionCodec::new(keys));
+    Stack::new(SitePolicy::new(AllowedHosts::local()))
+        .sessions(SessionPolicy::default(), Arc::new(sessions))
+        .csrf(CsrfPolicy::default().failure_view(problem::refusals(bare)))
+        .accounts(AuthPolicy::new(keys), bank.accounts.clone())
+        .build()
+}
+
+fn routes() -> Routes<Bank> {
+    Routes::new()
+        .path("/", get(home::show))
+        .name("home")
+        .path("/accounts/login/", get(log_in::show).post(log_in::submit))
+        .name("login")
+        .path("/accounts/logout/", post(log_in::log_out))
+        .name("logout")
+        .path("/account/", get(account::show))
+        .name("account")
+        .login_required()
+        .path("/transfer/", get(transfer::show).post(transfer::submit))
+        .name("transfer")
+        .login_required()
+        .path("/form/", get(contact::show).post(contact::submit))
+        .name("my_view")
+        .path("/ajax/", get(ajax::show))
+        .name("ajax")
+        .ensure_csrf_cookie()
+        .path("/api/add-item/", limited(post(ajax::add_item), ajax::JSON_LIMIT))
+        .name("add_item")
+        .path("/upload/", limited(get(upload::show).post(upload::submit), upload::MAX_BODY))
+        .name("upload")
+        .path("/attacks/", get(home::attacks))
+        .name("attacks")
+        .path("/static/{name}", get(assets::file))
+        .not_found(problem::not_found)
+}
+
+type Handlers = axum::routing::MethodRouter<Bank>;
+
+/// Handlers whose bodies have at most so many bytes.
+fn limited(handlers: Handlers, bytes: usize) -> Handlers {
+    handlers.layer(DefaultBodyLimit::max(bytes))
+}
