@@ -1,5 +1,7 @@
 //! The CSRF room, rule by rule, as its module's doc numbers them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! Bad input: each has the status that Django gives it, costs no more than it may, and reaches no
 //! handler.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
+
 mod support;
 
 use std::convert::Infallible;
@@ -475,10 +477,12 @@ fn scanned(body: &[u8], size: usize) {
     }
 }
 
-/// Twice the input takes twice the time and not four times: the bound lies between.
+type Act = fn(usize);
+
+/// Eight times the input takes eight times as long, and not 64 times: the bound lies between.
 #[test]
 fn nothing_is_quadratic() {
-    let inputs: [(&str, fn(usize)); 6] = [
+    let inputs: [(&str, Act); 6] = [
         ("dashes", |n| scanned(&b"-".repeat(n), 64)),
         ("delimiters that aren't", |n| scanned(&b"\r\n--X".repeat(n / 5), 64)),
         ("a file", |n| scanned(&b"x".repeat(n), 1)),
@@ -489,8 +493,8 @@ fn nothing_is_quadratic() {
         }),
     ];
     for (name, act) in inputs {
-        let (one, two) = (shortest(|| act(400_000)), shortest(|| act(800_000)));
-        assert!(two < one * 3 + Duration::from_millis(1), "{name}: {one:?}, {two:?}");
-        assert!(two < Duration::from_millis(500), "{name}: {two:?}");
+        let (one, eight) = (shortest(|| act(100_000)), shortest(|| act(800_000)));
+        assert!(eight < one * 20 + Duration::from_millis(1), "{name}: {one:?}, {eight:?}");
+        assert!(eight < Duration::from_millis(500), "{name}: {eight:?}");
     }
 }

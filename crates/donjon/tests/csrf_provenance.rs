@@ -1,6 +1,8 @@
 //! Where a request comes from: every combination of what browsers send, against a second reading of the
 //! rules; and the origins that only look like good ones.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
+
 mod support;
 
 use donjon::csrf::{CsrfLayer, CsrfPolicy};
@@ -11,7 +13,7 @@ use support::{SECRET, empty, mask, over, send};
 const OTHER_SECRET: &str = "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Site {
+enum Fetch {
     Absent,
     SameOrigin,
     SameSite,
@@ -44,7 +46,7 @@ enum Token {
 
 #[derive(Clone, Copy, Debug)]
 struct Case {
-    site: Site,
+    site: Fetch,
     origin: Place,
     referer: Place,
     token: Token,
@@ -52,15 +54,15 @@ struct Case {
     scheme: Scheme,
 }
 
-const SITES: [Site; 8] = [
-    Site::Absent,
-    Site::SameOrigin,
-    Site::SameSite,
-    Site::CrossSite,
-    Site::None,
-    Site::Unknown(""),
-    Site::Unknown("Same-Origin"),
-    Site::Unknown("same-origin, cross-site"),
+const SITES: [Fetch; 8] = [
+    Fetch::Absent,
+    Fetch::SameOrigin,
+    Fetch::SameSite,
+    Fetch::CrossSite,
+    Fetch::None,
+    Fetch::Unknown(""),
+    Fetch::Unknown("Same-Origin"),
+    Fetch::Unknown("same-origin, cross-site"),
 ];
 const ORIGINS: [Place; 8] = [
     Place::Absent,
@@ -83,11 +85,11 @@ fn expected(case: Case) -> bool {
     let safe = ["GET", "HEAD", "OPTIONS", "TRACE"].contains(&case.method);
     let https = case.scheme == Scheme::Https;
     let from_here = match (case.site, case.origin) {
-        (Site::SameOrigin, Place::Own | Place::Absent | Place::Null | Place::Trusted) => true,
-        (Site::None, Place::Own | Place::Absent) => true,
-        (Site::SameSite | Site::CrossSite, Place::Trusted) => true,
-        (Site::Absent, Place::Own | Place::Trusted) => true,
-        (Site::Absent, Place::Absent) => match case.referer {
+        (Fetch::SameOrigin, Place::Own | Place::Absent | Place::Null | Place::Trusted) => true,
+        (Fetch::None, Place::Own | Place::Absent) => true,
+        (Fetch::SameSite | Fetch::CrossSite, Place::Trusted) => true,
+        (Fetch::Absent, Place::Own | Place::Trusted) => true,
+        (Fetch::Absent, Place::Absent) => match case.referer {
             Place::Absent => !https,
             // The trusted origin is one of HTTPS, also where the site itself is not.
             place => matches!(place, Place::Own | Place::Trusted),
@@ -115,12 +117,12 @@ fn text(place: Place, scheme: Scheme) -> Option<&'static str> {
 impl Case {
     fn request(self) -> Request<http_body_util::Full<bytes::Bytes>> {
         let site = match self.site {
-            Site::Absent => None,
-            Site::SameOrigin => Some("same-origin"),
-            Site::SameSite => Some("same-site"),
-            Site::CrossSite => Some("cross-site"),
-            Site::None => Some("none"),
-            Site::Unknown(text) => Some(text),
+            Fetch::Absent => None,
+            Fetch::SameOrigin => Some("same-origin"),
+            Fetch::SameSite => Some("same-site"),
+            Fetch::CrossSite => Some("cross-site"),
+            Fetch::None => Some("none"),
+            Fetch::Unknown(text) => Some(text),
         };
         let token = match self.token {
             Token::Missing => None,
@@ -193,13 +195,13 @@ async fn every_combination_is_judged_as_the_table_says() {
 /// The case without one of its proofs.
 fn weaker(case: Case) -> Vec<Case> {
     let mut cases = Vec::new();
-    if case.site == Site::SameOrigin {
-        cases.push(Case { site: Site::Absent, ..case });
+    if case.site == Fetch::SameOrigin {
+        cases.push(Case { site: Fetch::Absent, ..case });
     }
     // What the user himself began can't come from another site, trusted or not: there a trusted origin
     // proves nothing, it contradicts.
     let proof =
-        case.origin == Place::Own || (case.origin == Place::Trusted && case.site != Site::None);
+        case.origin == Place::Own || (case.origin == Place::Trusted && case.site != Fetch::None);
     if proof {
         cases.push(Case { origin: Place::Absent, ..case });
     }
@@ -233,34 +235,34 @@ async fn taking_a_proof_away_never_turns_a_refusal_into_acceptance() {
 async fn the_rows_of_the_table() {
     use Place::{Absent, Evil, Malformed, Null, OtherPort, OtherScheme, Own, Trusted};
     let rows = [
-        ("P01", Site::SameOrigin, Own, Evil, true),
-        ("P02", Site::SameOrigin, Absent, Evil, true),
-        ("P03", Site::SameOrigin, Null, Absent, true),
-        ("P04", Site::SameOrigin, Evil, Own, false),
-        ("P04", Site::SameOrigin, OtherScheme, Own, false),
-        ("P05", Site::None, Absent, Absent, true),
-        ("P05", Site::None, Own, Absent, true),
-        ("P06", Site::None, Null, Own, false),
-        ("P06", Site::None, Trusted, Own, false),
-        ("P07", Site::SameSite, Trusted, Absent, true),
-        ("P08", Site::SameSite, Own, Own, false),
-        ("P08", Site::SameSite, Absent, Own, false),
-        ("P09", Site::CrossSite, Trusted, Absent, true),
-        ("P10", Site::CrossSite, Own, Own, false),
-        ("P11", Site::Unknown("Same-Origin"), Own, Own, false),
-        ("P11", Site::Unknown("same-origin, cross-site"), Trusted, Own, false),
-        ("P11", Site::Unknown(""), Own, Own, false),
-        ("P12", Site::Absent, Own, Absent, true),
-        ("P13", Site::Absent, Trusted, Absent, true),
-        ("P14", Site::Absent, Null, Own, false),
-        ("P15", Site::Absent, OtherScheme, Own, false),
-        ("P16", Site::Absent, OtherPort, Own, false),
-        ("P17", Site::Absent, Malformed, Own, false),
-        ("P18", Site::Absent, Absent, Own, true),
-        ("P19", Site::Absent, Absent, Evil, false),
-        ("P19", Site::Absent, Absent, OtherScheme, false),
-        ("P19", Site::Absent, Absent, Malformed, false),
-        ("P20", Site::Absent, Absent, Absent, false),
+        ("P01", Fetch::SameOrigin, Own, Evil, true),
+        ("P02", Fetch::SameOrigin, Absent, Evil, true),
+        ("P03", Fetch::SameOrigin, Null, Absent, true),
+        ("P04", Fetch::SameOrigin, Evil, Own, false),
+        ("P04", Fetch::SameOrigin, OtherScheme, Own, false),
+        ("P05", Fetch::None, Absent, Absent, true),
+        ("P05", Fetch::None, Own, Absent, true),
+        ("P06", Fetch::None, Null, Own, false),
+        ("P06", Fetch::None, Trusted, Own, false),
+        ("P07", Fetch::SameSite, Trusted, Absent, true),
+        ("P08", Fetch::SameSite, Own, Own, false),
+        ("P08", Fetch::SameSite, Absent, Own, false),
+        ("P09", Fetch::CrossSite, Trusted, Absent, true),
+        ("P10", Fetch::CrossSite, Own, Own, false),
+        ("P11", Fetch::Unknown("Same-Origin"), Own, Own, false),
+        ("P11", Fetch::Unknown("same-origin, cross-site"), Trusted, Own, false),
+        ("P11", Fetch::Unknown(""), Own, Own, false),
+        ("P12", Fetch::Absent, Own, Absent, true),
+        ("P13", Fetch::Absent, Trusted, Absent, true),
+        ("P14", Fetch::Absent, Null, Own, false),
+        ("P15", Fetch::Absent, OtherScheme, Own, false),
+        ("P16", Fetch::Absent, OtherPort, Own, false),
+        ("P17", Fetch::Absent, Malformed, Own, false),
+        ("P18", Fetch::Absent, Absent, Own, true),
+        ("P19", Fetch::Absent, Absent, Evil, false),
+        ("P19", Fetch::Absent, Absent, OtherScheme, false),
+        ("P19", Fetch::Absent, Absent, Malformed, false),
+        ("P20", Fetch::Absent, Absent, Absent, false),
     ];
     for (row, site, origin, referer, passes_with_token) in rows {
         let (method, scheme) = ("POST", Scheme::Https);
@@ -269,7 +271,7 @@ async fn the_rows_of_the_table() {
         assert!(!passes(&layer(), Case { token: Token::Missing, ..case }).await, "{row}");
     }
     let local = Case {
-        site: Site::Absent,
+        site: Fetch::Absent,
         origin: Absent,
         referer: Absent,
         token: Token::Masked,

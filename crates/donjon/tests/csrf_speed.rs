@@ -1,5 +1,7 @@
 //! What the room costs a request. Run with `cargo test --release --test csrf_speed -- --ignored --nocapture`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
+
 mod support;
 
 use std::convert::Infallible;

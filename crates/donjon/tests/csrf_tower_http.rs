@@ -1,6 +1,8 @@
 //! The same requests through this room and through `tower_http::csrf`, the token always good: both say
 //! the same, but for the differences that the module's doc lists.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -289,6 +289,17 @@ pub enum Stored {
     Secret(CsrfSecret),
 }
 
+impl Stored {
+    /// The secret, or why no token can be good.
+    pub(super) fn secret(&self) -> Result<&CsrfSecret, Reason> {
+        match self {
+            Self::Missing => Err(Reason::NoSecret),
+            Self::Malformed(error) => Err(Reason::BadSecret(*error)),
+            Self::Secret(secret) => Ok(secret),
+        }
+    }
+}
+
 /// The token that the request came with: of the body, and only if there is none or an empty one, of
 /// the header.
 #[derive(Clone, Debug, Default)]
@@ -309,11 +320,7 @@ pub fn compare(
     submitted: &Submitted<'_>,
     session_key: &str,
 ) -> Result<(), Reason> {
-    let secret = match stored {
-        Stored::Missing => return Err(Reason::NoSecret),
-        Stored::Malformed(error) => return Err(Reason::BadSecret(*error)),
-        Stored::Secret(secret) => secret,
-    };
+    let secret = stored.secret()?;
     let body = submitted.body.as_deref().filter(|token| !token.is_empty());
     let (text, source) = match (body, submitted.header.as_deref()) {
         (Some(token), _) => (token, TokenSource::Body),
