@@ -32,14 +32,17 @@ thread_local! {
 }
 
 impl Pool {
-    fn take(&mut self) -> u8 {
-        if self.used == POOL_BYTES {
+    /// The next `N` bytes, which are left nowhere else.
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        const { assert!(N <= POOL_BYTES) };
+        if POOL_BYTES - self.used < N {
             system(&mut self.bytes);
             self.used = 0;
         }
-        let byte = std::mem::take(&mut self.bytes[self.used]);
-        self.used += 1;
-        byte
+        let mut taken = [0; N];
+        taken.swap_with_slice(&mut self.bytes[self.used..self.used + N]);
+        self.used += N;
+        taken
     }
 }
 
@@ -57,10 +60,10 @@ fn system(bytes: &mut [u8]) {
     }
 }
 
-/// `N` random bytes.
+/// `N` random bytes, at most [`POOL_BYTES`].
 #[must_use]
 pub fn bytes<const N: usize>() -> [u8; N] {
-    POOL.with_borrow_mut(|pool| std::array::from_fn(|_| pool.take()))
+    POOL.with_borrow_mut(Pool::take)
 }
 
 /// `N` characters drawn evenly from `alphabet`, which has 2 to 256 ASCII characters.
@@ -69,11 +72,15 @@ pub fn bytes<const N: usize>() -> [u8; N] {
 #[must_use]
 pub fn characters<const N: usize>(alphabet: &[u8]) -> [u8; N] {
     let bits = alphabet.len().next_power_of_two() - 1;
+    let character = |byte: u8| alphabet.get(usize::from(byte) & bits).copied();
     POOL.with_borrow_mut(|pool| {
-        std::array::from_fn(|_| {
+        // Most bytes have a character: they are fetched at once, and only the others again.
+        pool.take::<N>().map(|byte| {
+            let mut drawn = character(byte);
             loop {
-                if let Some(&character) = alphabet.get(usize::from(pool.take()) & bits) {
-                    break character;
+                match drawn {
+                    Some(character) => break character,
+                    None => drawn = character(pool.take::<1>()[0]),
                 }
             }
         })
