@@ -2,6 +2,7 @@
 //! same browser.
 //!
 //! `DONJON_DJANGO_PYTHON` names a Python that has Django; `cargo xtask test` sets it.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod browser;
 mod world;
