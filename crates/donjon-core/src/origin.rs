@@ -160,10 +160,11 @@ impl SitePolicy {
         let host = sent.or_else(|| HeaderValue::from_str(authority?.as_str()).ok());
         let scheme = self.scheme(headers, connection, proxy);
         let server_port = self.server.as_ref().map(|(_, port)| *port);
+        let forwarded_port = forwarded(self.any_peer.port, &FORWARDED_PORT).cloned();
         Site {
             scheme,
-            host: self.check(host.or_else(|| self.server_host(scheme))),
-            forwarded_port: forwarded(self.any_peer.port, &FORWARDED_PORT).cloned(),
+            host: self.check(host.or_else(|| self.server_host(scheme, forwarded_port.as_ref()))),
+            forwarded_port,
             server_port: server_port
                 .or_else(|| connection.map(|connection| connection.local.port())),
             proxy: ProxyHint::of(headers, scheme, proxy),
@@ -179,10 +180,11 @@ impl SitePolicy {
     }
 
     /// The server's own name, for a request that names no host.
-    fn server_host(&self, scheme: Scheme) -> Option<HeaderValue> {
+    fn server_host(&self, scheme: Scheme, forwarded: Option<&HeaderValue>) -> Option<HeaderValue> {
         let (name, port) = self.server.as_ref()?;
-        let host =
-            if *port == scheme.default_port() { name.clone() } else { format!("{name}:{port}") };
+        let port = forwarded.map_or_else(|| port.to_string(), latin1);
+        let needless = port == scheme.default_port().to_string();
+        let host = if needless { name.clone() } else { format!("{name}:{port}") };
         HeaderValue::try_from(host).ok()
     }
 
@@ -618,6 +620,23 @@ mod tests {
         assert_eq!(site.host().unwrap_err().sent(), "evil.com");
         assert_eq!(site.origin(), None);
         assert!(!site.is_origin("http://evil.com"));
+    }
+
+    #[test]
+    fn rule_1_without_a_host_the_server_is_named_with_the_port_that_is_believed() {
+        let site = |policy: SitePolicy, port: &'static str| {
+            let headers = headers(&[("x-forwarded-port", port)]);
+            policy.resolve(&headers, None, None).origin().unwrap()
+        };
+        let server = || policy().server("example.com", 8000);
+        assert_eq!(site(server(), "8443"), "http://example.com:8000");
+        assert_eq!(site(server().danger_forwarded_port(), "8443"), "http://example.com:8443");
+        assert_eq!(site(server().danger_forwarded_port(), "80"), "http://example.com");
+        let malformed = server().danger_forwarded_port();
+        assert_eq!(
+            malformed.resolve(&headers(&[("x-forwarded-port", "x")]), None, None).origin(),
+            None
+        );
     }
 
     #[test]
