@@ -11,6 +11,7 @@
 
 pub mod case;
 pub mod csrf;
+pub mod hosts;
 pub mod report;
 pub mod sessions;
 pub mod signing;
@@ -117,6 +118,9 @@ async fn answer(case: &Case) -> Answer {
         | "middleware"
         | "auth_hash"
         | "auth_session" => sessions::answer(case).await,
+        "host" => hosts::host(case),
+        "is_same_domain" => hosts::same_domain(case),
+        "url_has_allowed_host_and_scheme" => hosts::redirect(case),
         other => Err(Unanswered::NotBuilt(other.to_owned())),
     }
 }

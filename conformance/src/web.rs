@@ -144,8 +144,7 @@ fn server_port(described: &Value) -> Result<u16, Unanswered> {
 pub fn site(case: &Case) -> Result<SitePolicy, Unanswered> {
     let described = case.field("request");
     let name = text(&described["server"]["name"], "the server's name")?;
-    let mut site = SitePolicy::new(allowed_hosts(case.setting("ALLOWED_HOSTS"))?)
-        .server(name, server_port(described)?);
+    let mut site = SitePolicy::new(allowed_hosts(case)?).server(name, server_port(described)?);
     if let [name, https] =
         &case.setting("SECURE_PROXY_SSL_HEADER").as_array().map_or(&[][..], |pair| pair)
     {
@@ -161,14 +160,14 @@ pub fn site(case: &Case) -> Result<SitePolicy, Unanswered> {
     Ok(site)
 }
 
-/// `ALLOWED_HOSTS`; none are those of this machine, as Django has it with `DEBUG`.
+/// `ALLOWED_HOSTS`; with `DEBUG`, none are those of this machine.
 ///
 /// # Errors
 /// [`Unanswered::Malformed`].
-pub fn allowed_hosts(setting: &Value) -> Result<AllowedHosts, Unanswered> {
-    let patterns: Vec<_> = list(setting).filter_map(Value::as_str).collect();
+pub fn allowed_hosts(case: &Case) -> Result<AllowedHosts, Unanswered> {
+    let patterns: Vec<_> = list(case.setting("ALLOWED_HOSTS")).filter_map(Value::as_str).collect();
     match patterns.as_slice() {
-        [] => Ok(AllowedHosts::local()),
+        [] if case.setting("DEBUG") == true => Ok(AllowedHosts::local()),
         patterns if patterns.contains(&"*") => Ok(AllowedHosts::danger_any()),
         patterns => AllowedHosts::new(patterns.iter().copied()).map_err(malformed),
     }
