@@ -1,0 +1,247 @@
+//! The browser, and the bank that it visits.
+
+use std::error::Error;
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bank::options::Options;
+use bank::people::Person;
+use bank::start::{Running, start};
+use tempfile::TempDir;
+use thirtyfour::common::log::LoggingPrefsLogLevel;
+use thirtyfour::extensions::query::ElementPollerWithTimeout;
+use thirtyfour::prelude::*;
+use thirtyfour::testing::run_browser_test;
+
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// How long the browser may take for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is asked meanwhile.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// chromedriver, stopped when dropped.
+struct Chromedriver {
+    process: Child,
+    port: u16,
+    /// Kept open: chromedriver would be killed for writing to a closed pipe.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Chromedriver {
+    fn start() -> Self {
+        let mut process = Command::new(program("DONJON_CHROMEDRIVER"))
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver doesn't start: {error}"));
+        let Some(output) = process.stdout.take() else { panic!("chromedriver has no output") };
+        let mut output = BufReader::new(output);
+        let port = announced_port(&mut output);
+        Self { process, port, _output: output }
+    }
+}
+
+impl Drop for Chromedriver {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The path of a program that the environment names.
+fn program(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: this test needs a browser; run cargo xtask test")
+    })
+}
+
+/// chromedriver says `… started successfully on port 12345.`
+fn announced_port(output: &mut impl BufRead) -> u16 {
+    let mut line = String::new();
+    while output.read_line(&mut line).is_ok_and(|length| length > 0) {
+        if let Some((_, port)) = line.trim_end().trim_end_matches('.').rsplit_once("successfully on port ") {
+            return port.parse().unwrap_or_else(|_| panic!("chromedriver said {line:?}"));
+        }
+        line.clear();
+    }
+    panic!("chromedriver ended without naming its port");
+}
+
+/// A browser, and a fresh bank with its attacker, for the length of a test.
+pub(crate) async fn visit<F: Future<Output = Outcome>>(test: impl FnOnce(Visitor) -> F) -> Outcome {
+    let folder = TempDir::new()?;
+    let options =
+        Options { port: 0, attacker_port: 0, database: folder.path().join("bank.sqlite3") };
+    let chromedriver = Chromedriver::start();
+    let running = Arc::new(start(&options).await?);
+    let url = format!("http://127.0.0.1:{}", chromedriver.port);
+    let browser = WebDriver::builder(url, capabilities(&folder)?)
+        .poller(Arc::new(ElementPollerWithTimeout::new(PATIENCE, INTERVAL)))
+        .connect();
+    let visitor = |browser| Visitor { browser, running: Arc::clone(&running) };
+    run_browser_test(browser, |browser| test(visitor(browser))).await?;
+    drop(chromedriver);
+    if let Ok(running) = Arc::try_unwrap(running) {
+        running.stop().await;
+    }
+    Ok(())
+}
+
+fn capabilities(folder: &TempDir) -> WebDriverResult<Capabilities> {
+    let mut capabilities = DesiredCapabilities::chrome();
+    capabilities.set_binary(&program("DONJON_CHROMIUM"))?;
+    capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
+    for argument in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1200,1000",
+    ] {
+        capabilities.add_arg(argument)?;
+    }
+    let profile = folder.path().join("profile");
+    capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
+    Ok(capabilities.into())
+}
+
+/// Somebody in front of the browser.
+pub(crate) struct Visitor {
+    browser: WebDriver,
+    running: Arc<Running>,
+}
+
+impl Visitor {
+    /// Where the bank listens.
+    pub(crate) fn bank_port(&self) -> u16 {
+        self.running.bank.port()
+    }
+
+    /// Where the attacker listens.
+    pub(crate) fn attacker_port(&self) -> u16 {
+        self.running.attacker.port()
+    }
+
+    /// Opens an address.
+    pub(crate) async fn open(&self, url: &str) -> Outcome {
+        Ok(self.browser.goto(url).await?)
+    }
+
+    /// Opens a page of the bank.
+    pub(crate) async fn page(&self, path: &str) -> Outcome {
+        self.open(&format!("{}{path}", self.running.bank_url())).await
+    }
+
+    /// Clicks what this selector finds, once it is there.
+    pub(crate) async fn click(&self, css: &str) -> Outcome {
+        Ok(self.browser.query(By::Css(css)).and_displayed().first().await?.click().await?)
+    }
+
+    /// Replaces the text of a field.
+    pub(crate) async fn fill(&self, css: &str, text: &str) -> Outcome {
+        let field = self.browser.query(By::Css(css)).first().await?;
+        field.clear().await?;
+        Ok(field.send_keys(text).await?)
+    }
+
+    /// Chooses a file in a field.
+    pub(crate) async fn choose(&self, css: &str, path: &str) -> Outcome {
+        Ok(self.browser.query(By::Css(css)).first().await?.send_keys(path).await?)
+    }
+
+    /// The property of the first element that this selector finds.
+    pub(crate) async fn property(&self, css: &str, name: &str) -> Outcome<String> {
+        let element = self.browser.query(By::Css(css)).first().await?;
+        Ok(element.prop(name).await?.unwrap_or_default())
+    }
+
+    /// The texts of all elements that this selector finds now.
+    pub(crate) async fn texts(&self, css: &str) -> Outcome<Vec<String>> {
+        let mut texts = Vec::new();
+        for element in self.browser.find_all(By::Css(css)).await? {
+            texts.push(element.text().await?);
+        }
+        Ok(texts)
+    }
+
+    /// The attributes of all elements that this selector finds now.
+    pub(crate) async fn attributes(&self, css: &str, name: &str) -> Outcome<Vec<String>> {
+        let mut values = Vec::new();
+        for element in self.browser.find_all(By::Css(css)).await? {
+            values.push(element.attr(name).await?.unwrap_or_default());
+        }
+        Ok(values)
+    }
+
+    /// Waits until an element that this selector finds shows this text.
+    pub(crate) async fn see(&self, css: &str, text: &str) -> Outcome {
+        let shown = self.until(async || {
+            // While a page changes, an element can go between two questions.
+            let texts = self.texts(css).await.unwrap_or_default();
+            texts.iter().any(|shown| shown.contains(text))
+        });
+        if shown.await {
+            return Ok(());
+        }
+        let (url, texts) = (self.browser.current_url().await?, self.texts(css).await?);
+        Err(format!("at {url}: {css} shows {texts:?}, expected {text:?}").into())
+    }
+
+    /// Waits until the address ends so.
+    pub(crate) async fn arrive(&self, end: &str) -> Outcome {
+        let arrived = self.until(async || {
+            self.browser.current_url().await.is_ok_and(|url| url.as_str().ends_with(end))
+        });
+        if arrived.await {
+            return Ok(());
+        }
+        Err(format!("at {}, expected …{end}", self.browser.current_url().await?).into())
+    }
+
+    async fn until(&self, condition: impl AsyncFn() -> bool) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition().await {
+            if Instant::now() > deadline {
+                return false;
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+        true
+    }
+
+    /// Logs in on the page that is open, which must have the form.
+    pub(crate) async fn log_in(&self, person: &Person) -> Outcome {
+        self.fill("#id_username", person.username).await?;
+        self.fill("#id_password", person.password).await?;
+        self.click("main button[type=submit]").await
+    }
+
+    /// Forgets a cookie of the page that is open.
+    pub(crate) async fn forget_cookie(&self, name: &str) -> Outcome {
+        Ok(self.browser.delete_cookie(name).await?)
+    }
+
+    /// Runs a script in the page.
+    pub(crate) async fn run(&self, script: &str) -> Outcome<serde_json::Value> {
+        Ok(self.browser.execute(script, Vec::new()).await?.json().clone())
+    }
+
+    /// What the browser complained about since it was last asked, by its content security policy.
+    pub(crate) async fn violations(&self) -> Outcome<Vec<String>> {
+        let log = self.browser.browser_log().await?;
+        let messages = log.into_iter().map(|entry| entry.message);
+        Ok(messages.filter(|message| message.contains("Content Security Policy")).collect())
+    }
+}
