@@ -173,7 +173,11 @@ impl<'s> Parser<'s> {
             arms.push(Arm { condition, body });
             condition = match end.as_slice() {
                 ["elif", words @ ..] => Some(self.parse_condition(at, words)?),
-                ["else", ..] => None,
+                ["else"] => None,
+                ["else", ..] => {
+                    let message = format!("Malformed template tag: '{}'", end.join(" "));
+                    return Err(Fault { at, message, hint: "write elif, or nothing behind else" });
+                }
                 _ => return Ok(Kind::If(arms)),
             };
         }
