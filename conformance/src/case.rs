@@ -29,6 +29,8 @@ pub struct Case {
 pub enum Unanswered {
     /// The part of Donjon that it asks for does not exist yet: named here.
     NotBuilt(String),
+    /// The case has a need that is not met: this one.
+    Unmet(String),
     /// The line is none of the formats: what is missing.
     Malformed(String),
 }

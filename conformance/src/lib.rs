@@ -16,6 +16,7 @@ pub mod report;
 pub mod sessions;
 pub mod signing;
 pub mod table;
+pub mod templates;
 pub mod web;
 
 use std::ffi::OsStr;
@@ -118,6 +119,7 @@ async fn answer(case: &Case) -> Answer {
         | "middleware"
         | "auth_hash"
         | "auth_session" => sessions::answer(case).await,
+        "template" => templates::template(case),
         "host" => hosts::host(case),
         "is_same_domain" => hosts::same_domain(case),
         "url_has_allowed_host_and_scheme" => hosts::redirect(case),

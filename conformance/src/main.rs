@@ -16,8 +16,8 @@ how many cases passed, and then each failure and the reason of each skip.
 
   --json FILE   also writes the report as data
 
-A kind that is not built yet is said in one line. It fails the run only where its file itself
-was named; in a folder it does not.
+A kind that is not built yet is said in one line, and of one in progress the failures too. Both
+fail the run only where their file itself was named; in a folder they do not.
 
 Exit status: 0 if all is well, 1 if a case failed, 2 if the files could not be read.
 ";
