@@ -103,7 +103,7 @@ impl HeadersPolicy {
     }
 
     /// Adds what the response lacks.
-    fn apply(&self, headers: &mut HeaderMap) {
+    pub(crate) fn apply(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.0 {
             headers.entry(name).or_insert_with(|| value.clone());
         }

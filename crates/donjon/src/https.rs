@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use donjon_core::origin::{Scheme, Site};
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -135,19 +135,31 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // Without a host room outside nothing is known of the connection, and nothing is sent.
-        let site = request.extensions().get::<Site>();
-        let decision =
-            site.map_or(Decision::Pass, |site| decide(&self.policy, site, request.uri()));
-        let secure = site.is_some_and(|site| site.scheme() == Scheme::Https);
-        let hsts = self.policy.hsts.as_ref().filter(|_| secure).cloned();
-        let answer = match decision {
-            Decision::Pass => Answer::pass(self.inner.call(request)),
-            Decision::Redirect(address) => {
-                Answer::with(redirect(StatusCode::MOVED_PERMANENTLY, &address))
-            }
-        };
-        HttpsFuture { hsts, answer }
+        match admit(&self.policy, &request) {
+            Ok(hsts) => HttpsFuture { hsts, answer: Answer::pass(self.inner.call(request)) },
+            Err(refusal) => HttpsFuture { hsts: None, answer: Answer::with(refusal) },
+        }
+    }
+}
+
+/// The HSTS header for a request that may go on. Without a host room outside nothing is known of the
+/// connection, and nothing is sent.
+pub(crate) fn admit<B, R: From<Bytes>>(
+    policy: &HttpsPolicy,
+    request: &Request<B>,
+) -> Result<Option<HeaderValue>, Response<R>> {
+    let Some(site) = request.extensions().get::<Site>() else { return Ok(None) };
+    match decide(policy, site, request.uri()) {
+        Decision::Redirect(address) => Err(redirect(StatusCode::MOVED_PERMANENTLY, &address)),
+        Decision::Pass if site.scheme() == Scheme::Https => Ok(policy.hsts.clone()),
+        Decision::Pass => Ok(None),
+    }
+}
+
+/// Rule 2.
+pub(crate) fn apply(hsts: Option<HeaderValue>, headers: &mut HeaderMap) {
+    if let Some(hsts) = hsts {
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(hsts);
     }
 }
 
@@ -169,20 +181,16 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.answer.poll(cx))?;
-        if let Some(hsts) = this.hsts.take() {
-            response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(hsts);
-        }
+        apply(this.hsts.take(), response.headers_mut());
         Poll::Ready(Ok(response))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use donjon_core::host::AllowedHosts;
     use donjon_core::origin::{Connection, SitePolicy};
-    use http::HeaderMap;
-
-    use super::*;
 
     fn site(scheme: Scheme) -> Site {
         let connection = Connection {

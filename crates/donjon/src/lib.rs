@@ -37,6 +37,8 @@ pub mod headers;
 pub mod host;
 pub mod https;
 #[cfg(feature = "axum")]
+pub mod names;
+#[cfg(feature = "axum")]
 pub mod page;
 pub mod password;
 #[cfg(feature = "axum")]

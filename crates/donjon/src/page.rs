@@ -25,8 +25,8 @@ use http::{HeaderValue, StatusCode, header};
 use crate::auth::{Auth, AuthError};
 use crate::csp::CspNonce;
 use crate::csrf::CsrfToken;
+use crate::names::Names;
 use crate::rejection::refuse;
-use crate::routes::Names;
 
 /// The templates and addresses of a site; clones are the same.
 #[derive(Clone)]

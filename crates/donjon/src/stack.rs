@@ -53,18 +53,19 @@ use std::sync::Arc;
 use donjon_core::account::DynAccountStore;
 use donjon_core::origin::SitePolicy;
 use donjon_core::session::DynSessionStore;
-use tower::layer::util::Identity;
-use tower::util::{Either, option_layer};
-use tower_layer::Layer;
 
-use crate::auth::{AuthLayer, AuthPolicy, Auths};
-use crate::cors::{Cors, CorsLayer, CorsPolicy};
-use crate::csp::{Csp, CspLayer, CspPolicy};
-use crate::csrf::{Csrf, CsrfLayer, CsrfPolicy};
-use crate::headers::{Headers, HeadersLayer, HeadersPolicy};
-use crate::host::{Host, HostLayer};
-use crate::https::{Https, HttpsLayer, HttpsPolicy};
-use crate::session::{SessionLayer, SessionPolicy, Sessions};
+use crate::auth::{AuthLayer, AuthPolicy};
+use crate::cors::CorsPolicy;
+use crate::csp::CspPolicy;
+use crate::csrf::{CsrfLayer, CsrfPolicy};
+use crate::headers::HeadersPolicy;
+use crate::https::HttpsPolicy;
+use crate::session::{SessionLayer, SessionPolicy};
+
+mod service;
+
+use service::Outer;
+pub use service::{Guarded, GuardedFuture, StackLayer};
 
 /// The policies of a stack that is to be.
 #[must_use = "a stack protects nothing until it is built and layered"]
@@ -131,18 +132,16 @@ impl StackBuilder {
         if !mistakes.is_empty() {
             return Err(StackErrors(mistakes));
         }
-        Ok(Stack(StackLayer {
-            headers: HeadersLayer::new(self.headers),
-            csp: CspLayer::new(self.csp),
-            host: HostLayer::new(self.site),
-            https: HttpsLayer::new(self.https),
-            cors: option_layer(self.cors.map(CorsLayer::new)),
-            sessions: option_layer(
-                self.sessions.map(|(policy, store)| SessionLayer::new(policy, store)),
-            ),
-            csrf: CsrfLayer::new(self.csrf),
-            auth: option_layer(self.accounts.map(|(policy, store)| AuthLayer::new(policy, store))),
-        }))
+        let outer = Outer {
+            headers: self.headers,
+            csp: self.csp,
+            site: self.site,
+            https: self.https,
+            cors: self.cors,
+            sessions: self.sessions.map(|(policy, store)| SessionLayer::new(policy, store)),
+        };
+        let auth = self.accounts.map(|(policy, store)| AuthLayer::new(policy, store));
+        Ok(Stack(StackLayer::new(outer, CsrfLayer::new(self.csrf), auth)))
     }
 
     fn mistakes(&self) -> Vec<StackError> {
@@ -260,37 +259,7 @@ impl Stack {
     /// The layer that makes every response set the CSRF cookie.
     #[cfg(feature = "axum")]
     pub(crate) fn ensure_csrf_cookie(&self) -> CsrfLayer {
-        self.0.csrf.ensuring_cookie()
-    }
-}
-
-/// The tower layer of a [`Stack`].
-#[derive(Clone)]
-pub struct StackLayer {
-    headers: HeadersLayer,
-    csp: CspLayer,
-    host: HostLayer,
-    https: HttpsLayer,
-    cors: Either<CorsLayer, Identity>,
-    sessions: Either<SessionLayer, Identity>,
-    csrf: CsrfLayer,
-    auth: Either<AuthLayer, Identity>,
-}
-
-type Authed<S> = Csrf<Either<Auths<S>, S>>;
-type Remembered<S> = Either<Sessions<Authed<S>>, Authed<S>>;
-type Shared<S> = Either<Cors<Remembered<S>>, Remembered<S>>;
-
-/// A service with all rooms around it.
-pub type Guarded<S> = Headers<Csp<Host<Https<Shared<S>>>>>;
-
-impl<S> Layer<S> for StackLayer {
-    type Service = Guarded<S>;
-
-    fn layer(&self, handler: S) -> Self::Service {
-        let csrf = self.csrf.layer(self.auth.layer(handler));
-        let cors = self.cors.layer(self.sessions.layer(csrf));
-        self.headers.layer(self.csp.layer(self.host.layer(self.https.layer(cors))))
+        self.0.csrf().ensuring_cookie()
     }
 }
 

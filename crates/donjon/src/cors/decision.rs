@@ -94,9 +94,15 @@ mod tests {
     fn rule_2_a_preflight_is_told_apart() {
         let asked = (header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
         let origin = (header::ORIGIN, "https://app.example");
-        assert_eq!(decision(Method::OPTIONS, &[asked.clone()]).preflight, Preflight::Yes);
-        assert_eq!(decision(Method::POST, &[asked.clone()]).preflight, Preflight::No);
-        assert_eq!(decision(Method::OPTIONS, &[origin.clone()]).preflight, Preflight::No);
+        assert_eq!(
+            decision(Method::OPTIONS, std::slice::from_ref(&asked)).preflight,
+            Preflight::Yes
+        );
+        assert_eq!(decision(Method::POST, std::slice::from_ref(&asked)).preflight, Preflight::No);
+        assert_eq!(
+            decision(Method::OPTIONS, std::slice::from_ref(&origin)).preflight,
+            Preflight::No
+        );
         assert_eq!(decision(Method::OPTIONS, &[origin, asked]).headers.len(), 5);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -66,7 +66,14 @@ where
     }
 }
 
-fn preflight<R: From<Bytes>>() -> Response<R> {
+/// Rule 3, and the headers of an allowed origin.
+pub(crate) fn apply(allowed: Vec<(HeaderName, HeaderValue)>, headers: &mut HeaderMap) {
+    vary::add(headers, "origin");
+    headers.extend(allowed);
+}
+
+/// Rule 2.
+pub(crate) fn preflight<R: From<Bytes>>() -> Response<R> {
     let mut response = Response::new(R::from(Bytes::new()));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     response
@@ -90,9 +97,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.answer.poll(cx))?;
-        let headers = response.headers_mut();
-        vary::add(headers, "origin");
-        headers.extend(std::mem::take(this.headers));
+        apply(std::mem::take(this.headers), response.headers_mut());
         Poll::Ready(Ok(response))
     }
 }

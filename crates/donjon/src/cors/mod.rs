@@ -17,7 +17,7 @@
 //! Spec: Fetch (WHATWG), django-cors-headers' `corsheaders/middleware.py`.
 
 mod decision;
-mod layer;
+pub(crate) mod layer;
 mod policy;
 
 pub use decision::{Decision, Preflight, decide};

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use donjon_core::entropy;
-use http::{Request, Response, header};
+use http::{HeaderMap, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -26,6 +26,19 @@ impl CspNonce {
     #[must_use]
     pub fn read(&self) -> &str {
         self.0.get_or_init(|| Base64UrlUnpadded::encode_string(&entropy::bytes::<NONCE_BYTES>()))
+    }
+
+    /// Leaves a nonce in a request.
+    pub(crate) fn give<B>(request: &mut Request<B>) -> Self {
+        let nonce = Self::default();
+        request.extensions_mut().insert(nonce.clone());
+        nonce
+    }
+
+    /// Adds the policy, with the nonce if somebody has read it.
+    pub(crate) fn apply(&self, policy: &CspPolicy, headers: &mut HeaderMap) {
+        let policy = || policy.header(self.used());
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(policy);
     }
 
     /// The nonce, if somebody has read it.
@@ -74,8 +87,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let nonce = CspNonce::default();
-        request.extensions_mut().insert(nonce.clone());
+        let nonce = CspNonce::give(&mut request);
         CspFuture { policy: Arc::clone(&self.policy), nonce, inner: self.inner.call(request) }
     }
 }
@@ -99,8 +111,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        let policy = || this.policy.header(this.nonce.used());
-        response.headers_mut().entry(header::CONTENT_SECURITY_POLICY).or_insert_with(policy);
+        this.nonce.apply(this.policy, response.headers_mut());
         Poll::Ready(Ok(response))
     }
 }

@@ -4,10 +4,12 @@ use std::ops::Deref;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use donjon_core::session::Session;
+use donjon_core::event::Event;
+use donjon_core::session::{Session, SessionError};
 use http::StatusCode;
 use http::request::Parts;
 
+use super::layer::failure;
 use crate::rejection::refuse;
 
 /// The session of a request. Django: `request.session`.
@@ -28,7 +30,28 @@ pub struct MissingSessionLayer;
 
 impl IntoResponse for MissingSessionLayer {
     fn into_response(self) -> Response {
+        Event::Misconfigured {
+            problem: &"a handler takes the session, and no session layer is outside of it",
+        }
+        .emit();
         refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+    }
+}
+
+/// A session that could not do what a handler asked of it. As a response it is 503, or 400 where the
+/// session was deleted meanwhile; the log has the reason.
+#[derive(Debug)]
+pub struct SessionFailure(pub SessionError);
+
+impl From<SessionError> for SessionFailure {
+    fn from(error: SessionError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for SessionFailure {
+    fn into_response(self) -> Response {
+        failure(&self.0, "")
     }
 }
 

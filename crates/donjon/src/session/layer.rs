@@ -16,7 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::decision::{Cookie, Decision, decide};
-use super::policy::SessionPolicy;
+use super::policy::{Duplicates, SessionPolicy};
 use crate::rejection::refuse;
 use crate::vary;
 
@@ -36,6 +36,13 @@ impl SessionLayer {
         let context =
             SessionContext { store, lifetime: policy.lifetime, clock: policy.clock.clone() };
         Self(Arc::new(Shared { policy, context: Arc::new(context) }))
+    }
+}
+
+impl SessionLayer {
+    /// Gives the request its session. The stack does so in a service of its own.
+    pub(crate) fn open<B>(&self, request: &mut Request<B>) -> Open {
+        self.0.open(request)
     }
 }
 
@@ -68,26 +75,24 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let (cookie, session) = self.shared.begin(request.headers());
-        let https = https(request.extensions());
-        request.extensions_mut().insert(session.clone());
-        let ending = Open {
-            shared: Arc::clone(&self.shared),
-            session,
-            cookie,
-            https,
-            path: request.uri().clone(),
-        };
-        SessionFuture {
-            course: Course::Running { inner: self.inner.call(request), open: Some(ending) },
-        }
+        let open = Some(self.shared.open(&mut request));
+        SessionFuture { course: Course::Running { inner: self.inner.call(request), open } }
     }
 }
 
 impl Shared {
+    fn open<B>(self: &Arc<Self>, request: &mut Request<B>) -> Open {
+        let (cookie, session) = self.begin(request.headers());
+        let https = https(request.extensions());
+        request.extensions_mut().insert(session.clone());
+        Open { shared: Arc::clone(self), session, cookie, https, path: request.uri().clone() }
+    }
+
     fn begin(&self, headers: &HeaderMap) -> (Cookie, Session) {
-        let sent = Cookies::of(headers).value(&self.policy.cookie.name);
-        let key = sent.as_deref().and_then(SessionKey::parse);
+        let (cookies, name) = (Cookies::of(headers), &self.policy.cookie.name);
+        let sent = cookies.value(name);
+        let planted = self.policy.duplicates == Duplicates::NoneCounts && cookies.count(name) > 1;
+        let key = sent.as_deref().filter(|_| !planted).and_then(SessionKey::parse);
         let cookie = if sent.is_some() { Cookie::Sent } else { Cookie::Missing };
         (cookie, Session::new(Arc::clone(&self.context), key))
     }
@@ -101,7 +106,7 @@ fn https(extensions: &Extensions) -> Https {
 }
 
 /// A session whose request is under way.
-struct Open {
+pub(crate) struct Open {
     shared: Arc<Shared>,
     session: Session,
     cookie: Cookie,
@@ -109,7 +114,8 @@ struct Open {
     path: http::Uri,
 }
 
-type Saving<R> = Pin<Box<dyn Future<Output = Response<R>> + Send>>;
+/// Saves a session, and then gives the response.
+pub(crate) type Saving<R> = Pin<Box<dyn Future<Output = Response<R>> + Send>>;
 
 pin_project! {
     /// The future of [`Sessions`].
@@ -154,7 +160,7 @@ where
 
 impl Open {
     /// The response, or the future that saves the session first.
-    fn end<R: From<Bytes> + Send + 'static>(
+    pub(crate) fn end<R: From<Bytes> + Send + 'static>(
         self,
         mut response: Response<R>,
     ) -> Result<Response<R>, Saving<R>> {
@@ -163,12 +169,7 @@ impl Open {
         match decision {
             Decision::Nothing => {}
             Decision::Vary => vary::add(response.headers_mut(), "Cookie"),
-            Decision::DeleteCookie => {
-                response
-                    .headers_mut()
-                    .extend(policy.cookie.delete().map(|value| (header::SET_COOKIE, value)));
-                vary::add(response.headers_mut(), "Cookie");
-            }
+            Decision::DeleteCookie => self.delete_cookie(response.headers_mut()),
             Decision::Save => return Err(Box::pin(self.save(response))),
         }
         Ok(response)
@@ -176,35 +177,47 @@ impl Open {
 
     async fn save<R: From<Bytes>>(self, mut response: Response<R>) -> Response<R> {
         match self.saved().await {
-            Ok(cookie) => {
+            Ok(Some(cookie)) => {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
                 vary::add(response.headers_mut(), "Cookie");
                 response
             }
-            Err(error) => self.failure(&error),
+            Ok(None) => {
+                self.delete_cookie(response.headers_mut());
+                response
+            }
+            Err(error) => failure(&error, self.path.path()),
         }
     }
 
-    async fn saved(&self) -> Result<http::HeaderValue, SessionError> {
+    fn delete_cookie(&self, headers: &mut HeaderMap) {
+        headers.extend(self.shared.policy.cookie.delete().map(|value| (header::SET_COOKIE, value)));
+        vary::add(headers, "Cookie");
+    }
+
+    /// The cookie; none if the key turned out to be nobody's only now that somebody looked.
+    async fn saved(&self) -> Result<Option<http::HeaderValue>, SessionError> {
         let SessionPolicy { cookie, clock, .. } = &self.shared.policy;
         let expires = self.session.expires().await?;
+        if self.session.ending().empty {
+            return Ok(None);
+        }
         let key = self.session.save().await?;
         let age = (!expires.at_browser_close).then_some(expires.age);
         // A cookie's settings were checked when the policy was made, and a key is a cookie's value.
-        Ok(cookie
-            .set(key.expose(), age, clock.now(), self.https)
-            .unwrap_or(http::HeaderValue::from_static("")))
+        Ok(cookie.set(key.expose(), age, clock.now(), self.https))
     }
+}
 
-    fn failure<R: From<Bytes>>(&self, error: &SessionError) -> Response<R> {
-        if let SessionError::Interrupted = error {
-            Event::SessionInterrupted { path: self.path.path() }.emit();
-            return refuse(
-                StatusCode::BAD_REQUEST,
-                "The session was deleted before the request completed. You may have logged out in another tab.\n",
-            );
-        }
-        Event::SessionStoreFailed { error }.emit();
-        refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n")
+/// The refusal for a session that could not do what was asked: rules 5 and 6.
+pub(crate) fn failure<R: From<Bytes>>(error: &SessionError, path: &str) -> Response<R> {
+    if let SessionError::Interrupted = error {
+        Event::SessionInterrupted { path }.emit();
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "The session was deleted before the request completed. You may have logged out in another tab.\n",
+        );
     }
+    Event::SessionStoreFailed { error }.emit();
+    refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n")
 }

@@ -14,7 +14,10 @@
 //!    was put into it) is deleted.
 //! 5. A session that was deleted while the request was under way is not made again: status 400, as
 //!    in Django.
-//! 6. A store that fails is status 503: nobody becomes anonymous because a database is down.
+//! 6. A store that fails is status 503: nobody becomes anonymous because a database is down. A handler
+//!    answers so by returning [`SessionFailure`].
+//! 7. The cookie is the one of exactly the policy's name. Of two the last counts, as in Django; with
+//!    [`SessionPolicy::hardened`] none does, and it is deleted.
 //!
 //! Caveats: two requests of one visitor at once each save the whole session, and the later one wins.
 //!
@@ -48,11 +51,11 @@
 mod decision;
 #[cfg(feature = "axum")]
 mod extract;
-mod layer;
+pub(crate) mod layer;
 mod policy;
 
 pub use decision::{Cookie, Decision, decide};
 #[cfg(feature = "axum")]
-pub use extract::{MissingSessionLayer, SessionHandle};
+pub use extract::{MissingSessionLayer, SessionFailure, SessionHandle};
 pub use layer::{SessionFuture, SessionLayer, Sessions};
 pub use policy::{COOKIE_AGE, Saving, SessionPolicy};

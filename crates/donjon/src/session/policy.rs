@@ -19,6 +19,15 @@ pub enum Saving {
     EveryRequest,
 }
 
+/// What two cookies of the session's name mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duplicates {
+    /// The last counts: Django's rule.
+    LastCounts,
+    /// Somebody planted one: none counts.
+    NoneCounts,
+}
+
 /// How sessions are kept and named, as a parsed value.
 ///
 /// ```
@@ -32,6 +41,7 @@ pub struct SessionPolicy {
     pub(super) cookie: CookieSettings,
     pub(super) lifetime: Lifetime,
     pub(super) saving: Saving,
+    pub(super) duplicates: Duplicates,
     pub(super) clock: Clock,
 }
 
@@ -43,21 +53,22 @@ impl Default for SessionPolicy {
             lifetime: lifetime(&cookie),
             cookie,
             saving: Saving::WhereChanged,
+            duplicates: Duplicates::LastCounts,
             clock: Clock::system(),
         }
     }
 }
 
 impl SessionPolicy {
-    /// The cookie `__Host-sessionid`, which no sibling host can plant: for sites that are reached
-    /// over HTTPS only.
+    /// The cookie `__Host-sessionid`, which no sibling host can plant, and no session for a request
+    /// that has two of it: for sites that are reached over HTTPS only.
     #[must_use]
     pub fn hardened() -> Self {
         let cookie = CookieSettings {
             secure: Transport::HttpsOnly,
             ..CookieSettings::new("__Host-sessionid", Some(COOKIE_AGE))
         };
-        Self { cookie, ..Self::default() }
+        Self { cookie, duplicates: Duplicates::NoneCounts, ..Self::default() }
     }
 
     /// Django's cookie with Django's attributes: not `Secure`.
