@@ -6,10 +6,6 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// Adds `name` to `Vary`, unless it or `*` is there already. Names compare without case.
 pub(crate) fn add(headers: &mut HeaderMap, name: &'static str) {
-    let Some(first) = headers.get(header::VARY) else {
-        headers.insert(header::VARY, HeaderValue::from_static(name));
-        return;
-    };
     let varies = |value: &HeaderValue| {
         let listed = |entry: &[u8]| {
             let entry = entry.trim_ascii();
@@ -20,9 +16,15 @@ pub(crate) fn add(headers: &mut HeaderMap, name: &'static str) {
     if headers.get_all(header::VARY).iter().any(varies) {
         return;
     }
-    let joined = [first.as_bytes(), b", ", name.as_bytes()].concat();
-    if let Ok(value) = HeaderValue::from_bytes(&joined) {
-        headers.insert(header::VARY, value);
+    let joined = headers.get(header::VARY).map_or_else(
+        || Ok(HeaderValue::from_static(name)),
+        |first| HeaderValue::from_bytes(&[first.as_bytes(), b", ", name.as_bytes()].concat()),
+    );
+    match (joined, headers.get_mut(header::VARY)) {
+        // Only the first of several is replaced: what else a response varies with stays.
+        (Ok(value), Some(first)) => *first = value,
+        (Ok(value), None) => drop(headers.insert(header::VARY, value)),
+        (Err(_), _) => {}
     }
 }
 
@@ -46,5 +48,16 @@ mod tests {
         assert_eq!(added("accept, COOKIE"), "accept, COOKIE");
         assert_eq!(added("*"), "*");
         assert_eq!(added("Set-Cookie"), "Set-Cookie, Cookie");
+    }
+
+    #[test]
+    fn of_several_headers_none_is_lost() {
+        let mut headers = HeaderMap::new();
+        for value in ["Accept", "Origin"] {
+            headers.append(header::VARY, HeaderValue::from_static(value));
+        }
+        add(&mut headers, "Cookie");
+        let values: Vec<_> = headers.get_all(header::VARY).iter().collect();
+        assert_eq!(values, ["Accept, Cookie", "Origin"]);
     }
 }

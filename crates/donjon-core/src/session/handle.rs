@@ -271,15 +271,20 @@ impl Session {
     /// To be called whenever a visitor gains rights, or a key planted before would gain them too.
     ///
     /// # Errors
+    /// [`SessionError::Interrupted`] if the session was deleted meanwhile; it then stays deleted.
     /// [`SessionError::Store`], and [`SessionError::Expiry`].
     pub async fn cycle_key(&self) -> Result<(), SessionError> {
         self.load().await?;
         let old = self.key();
         self.create().await?;
-        if let Some(old) = old {
-            self.0.context.store.delete(&old).await?;
+        let Some(old) = old else { return Ok(()) };
+        let (store, record) = (&self.0.context.store, self.record().await?);
+        if store.update(&old, &record).await? == Update::Gone {
+            // Who logged out in another request must not live on under the new key.
+            self.flush().await?;
+            return Err(SessionError::Interrupted);
         }
-        Ok(())
+        Ok(store.delete(&old).await?)
     }
 
     /// Deletes the session, in the store and here.
