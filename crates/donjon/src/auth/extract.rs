@@ -10,7 +10,7 @@ use donjon_core::origin::{Scheme, Site, is_safe_redirect};
 use http::request::Parts;
 use http::{StatusCode, Uri};
 
-use super::guard::{failure, login_address};
+use super::guard::failure;
 use super::identity::{Auth, AuthError};
 use crate::rejection::{redirect, refuse};
 
@@ -20,14 +20,18 @@ pub struct MissingAuthLayer;
 
 impl IntoResponse for MissingAuthLayer {
     fn into_response(self) -> Response {
+        Event::Misconfigured {
+            problem: &"a handler asks for the user, and the layers of hosts, sessions and auth are not all outside of it",
+        }
+        .emit();
         refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
     }
 }
 
 impl IntoResponse for AuthError {
-    /// Status 503; the log has the reason.
+    /// Status 503, or 400 where the session was deleted meanwhile; the log has the reason.
     fn into_response(self) -> Response {
-        failure(&self)
+        failure(&self, "")
     }
 }
 
@@ -90,7 +94,7 @@ impl<S: Sync> FromRequestParts<S> for LoggedIn {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         match user_of(parts).await? {
             (_, Some(user)) => Ok(Self(user)),
-            (auth, None) => Err(Refused::LogIn(login_address(auth.policy(), &parts.uri))),
+            (auth, None) => Err(Refused::LogIn(auth.login_address())),
         }
     }
 }
@@ -119,7 +123,9 @@ impl SafeNext {
 
     fn checked<'a>(&self, target: Option<&'a str>) -> Option<&'a str> {
         let target = target.filter(|target| !target.is_empty())?;
-        if is_safe_redirect(target, &[&self.host], self.scheme) {
+        // A line break can't stand in a header: `Location` would be missing.
+        let stays = is_safe_redirect(target, &[&self.host], self.scheme);
+        if stays && !target.contains(char::is_control) {
             return Some(target);
         }
         Event::RedirectRefused { target }.emit();

@@ -15,6 +15,7 @@ use tower_service::Service;
 use super::identity::{Auth, AuthError};
 use super::policy::AuthPolicy;
 use crate::rejection::{redirect, refuse};
+use crate::session;
 
 /// What Python's `quote` leaves as it is, and the slash.
 const QUOTED: &AsciiSet =
@@ -34,7 +35,10 @@ pub fn login_address(policy: &AuthPolicy, uri: &Uri) -> String {
 }
 
 /// The refusal for an error of [`Auth`], which the log has in full.
-pub(super) fn failure<R: From<Bytes>>(error: &AuthError) -> Response<R> {
+pub(super) fn failure<R: From<Bytes>>(error: &AuthError, path: &str) -> Response<R> {
+    if let AuthError::Session(error) = error {
+        return session::layer::failure(error, path);
+    }
     Event::AccountsFailed { error }.emit();
     refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n")
 }
@@ -97,8 +101,8 @@ async fn admit<R: From<Bytes>>(parts: &Parts) -> Option<Response<R>> {
     };
     match auth.user().await {
         Ok(Some(_)) => None,
-        Ok(None) => Some(redirect(StatusCode::FOUND, &login_address(auth.policy(), &parts.uri))),
-        Err(error) => Some(failure(&error)),
+        Ok(None) => Some(redirect(StatusCode::FOUND, &auth.login_address())),
+        Err(error) => Some(failure(&error, parts.uri.path())),
     }
 }
 

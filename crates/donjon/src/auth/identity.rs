@@ -7,7 +7,9 @@ use donjon_core::account::{DynAccountStore, User};
 use donjon_core::event::Event;
 use donjon_core::secret::equal;
 use donjon_core::session::{Rotation, Session, SessionData, SessionError, StoreError};
+use http::Uri;
 
+use super::guard::login_address;
 use super::policy::{AuthPolicy, BACKEND, HashOf};
 use crate::password::{Busy, Verification};
 
@@ -30,6 +32,8 @@ struct Inner {
     context: Arc<AuthContext>,
     session: Session,
     rotation: Option<Rotation>,
+    /// What the browser asked for: a router nested further in sees less of it.
+    asked: Uri,
     user: Mutex<Known>,
 }
 
@@ -99,8 +103,15 @@ impl Auth {
         context: Arc<AuthContext>,
         session: Session,
         rotation: Option<Rotation>,
+        asked: Uri,
     ) -> Self {
-        Self(Arc::new(Inner { context, session, rotation, user: Mutex::new(Known::NotAsked) }))
+        let user = Mutex::new(Known::NotAsked);
+        Self(Arc::new(Inner { context, session, rotation, asked, user }))
+    }
+
+    /// The log-in page, with the way back to what the browser asked for.
+    pub(super) fn login_address(&self) -> String {
+        login_address(self.policy(), &self.0.asked)
     }
 
     pub(super) fn policy(&self) -> &AuthPolicy {
@@ -171,7 +182,8 @@ impl Auth {
         let verification = policy.passwords.verify(password, encoded).await?;
         let user = match (found, verification) {
             (Some(user), Verification::Correct) => Some(user),
-            (Some(user), Verification::CorrectButOutdated) => {
+            // Who may not act gets no second hash, which the answer's time would show.
+            (Some(user), Verification::CorrectButOutdated) if user.is_active => {
                 Some(self.renew(user, password).await?)
             }
             _ => None,
@@ -197,6 +209,8 @@ impl Auth {
     pub async fn login(&self, user: &Arc<User>) -> Result<(), AuthError> {
         let hash = self.policy().session_hash(&user.password);
         let session = &self.0.session;
+        // First, so that nobody is half logged in when the accounts fail.
+        self.0.context.accounts.set_last_login(user.id, self.policy().clock.now()).await?;
         let data = session.data().await?;
         if !data.contains(USER_ID) {
             session.cycle_key().await?;
@@ -209,7 +223,6 @@ impl Auth {
         if let Some(rotation) = &self.0.rotation {
             rotation.rotate();
         }
-        self.0.context.accounts.set_last_login(user.id, self.policy().clock.now()).await?;
         self.know(Some(Arc::clone(user)));
         Event::LoggedIn { username: &user.username }.emit();
         Ok(())
@@ -218,9 +231,10 @@ impl Auth {
     /// Logs out whoever is logged in, and deletes the session (rule 4).
     ///
     /// # Errors
-    /// [`AuthError::Store`] and [`AuthError::Session`].
+    /// [`AuthError::Session`]. Accounts that fail hold nobody back.
     pub async fn logout(&self) -> Result<(), AuthError> {
-        let user = self.user().await?;
+        // Only the log wants the name.
+        let user = self.user().await.ok().flatten();
         self.0.session.flush().await?;
         self.know(None);
         Event::LoggedOut { username: user.as_ref().map_or("", |user| &user.username) }.emit();

@@ -52,11 +52,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let asked = request.uri().clone();
         let extensions = request.extensions_mut();
         // Without a session nobody can be recognised: whoever asks for the user then gets a 500.
         if let Some(session) = extensions.get::<Session>().cloned() {
             let rotation = extensions.get::<Rotation>().cloned();
-            extensions.insert(Auth::new(Arc::clone(&self.context), session, rotation));
+            extensions.insert(Auth::new(Arc::clone(&self.context), session, rotation, asked));
         }
         self.inner.call(request)
     }

@@ -1,0 +1,666 @@
+//! The auth room from outside, rule by rule of its module's doc.
+
+#![cfg(feature = "axum")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
+
+mod site;
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use donjon::auth::{
+    Auth, AuthError, AuthLayer, AuthPolicy, BACKEND, CurrentUser, LoggedIn, LoginRequiredLayer,
+    SafeNext,
+};
+use donjon::csrf::CsrfToken;
+use donjon::host::HostLayer;
+use donjon::password::{Passwords, Pbkdf2, unusable};
+use donjon::session::{SessionHandle, SessionLayer, SessionPolicy};
+use donjon::stack::Stack;
+use donjon_core::account::{EncodedPassword, User};
+use donjon_core::clock::{Clock, UnixTime};
+use donjon_core::host::AllowedHosts;
+use donjon_core::origin::SitePolicy;
+use donjon_core::secret::Keys;
+use donjon_core::session::SessionKey;
+use http::StatusCode;
+use site::{Accounts, Browser, NOW, PASSWORD, SECRET_OF_THE_STORE, Sessions, cheap, people};
+
+const KEY: &str = "a long random secret";
+
+/// When people log in.
+const LATER: UnixTime = NOW.plus_seconds(60);
+
+struct Site {
+    sessions: Sessions,
+    accounts: Accounts,
+    router: Router,
+}
+
+impl Site {
+    async fn new() -> Self {
+        Self::of(policy(&Keys::new(KEY)), Sessions::default(), people().await)
+    }
+
+    fn of(policy: AuthPolicy, sessions: Sessions, accounts: Accounts) -> Self {
+        let hosts = AllowedHosts::new(["bank.example"]).unwrap();
+        let router = pages()
+            .layer(AuthLayer::new(policy, accounts.clone()))
+            .layer(session_layer(&sessions))
+            .layer(HostLayer::new(SitePolicy::new(hosts)));
+        Self { sessions, accounts, router }
+    }
+
+    /// The same site under other keys.
+    fn with_keys(&self, keys: &Keys) -> Self {
+        Self::of(policy(keys), self.sessions.clone(), self.accounts.clone())
+    }
+
+    fn browser(&self) -> Browser {
+        Browser::new(&self.router)
+    }
+
+    async fn logged_in(&self, username: &str) -> Browser {
+        let mut browser = self.browser();
+        assert_eq!(log_in(&mut browser, username).await, username);
+        browser
+    }
+
+    /// A browser whose session has these values.
+    async fn with_session(&self, json: &str) -> Browser {
+        let key = SessionKey::random().expose().to_owned();
+        self.sessions.put(&key, json).await;
+        self.browser().with_cookie("sessionid", key)
+    }
+
+    async fn record(&self, browser: &Browser) -> donjon_core::session::SessionData {
+        let key = browser.cookie("sessionid").unwrap();
+        self.sessions.record(&key).await.unwrap().data
+    }
+}
+
+fn policy(keys: &Keys) -> AuthPolicy {
+    AuthPolicy::new(keys).passwords(cheap()).clock(Clock::fixed(LATER))
+}
+
+fn session_layer(sessions: &Sessions) -> SessionLayer {
+    SessionLayer::new(SessionPolicy::default().clock(Clock::fixed(NOW)), sessions.clone())
+}
+
+/// Pages that do what their address says, by GET: what guards against forgeries is not here.
+fn pages() -> Router {
+    let guarded = Router::new().route("/page", get(async || "guarded")).layer(LoginRequiredLayer);
+    Router::new()
+        .route("/untouched", get(async || "untouched"))
+        .route("/login/{username}/{password}", get(login))
+        .route("/logout", get(logout))
+        .route("/who", get(who))
+        .route("/twice", get(twice))
+        .route("/private", get(async |LoggedIn(user): LoggedIn| user.username.clone()))
+        .route("/next", get(async |next: SafeNext| next.or(None, "/home/")))
+        .route("/keep/{value}", get(keep))
+        .route("/kept", get(kept))
+        .nest("/guarded", guarded)
+        .nest("/nested", Router::new().route("/page", get(async |_: LoggedIn| "nested")))
+}
+
+async fn login(
+    auth: Auth,
+    Path((username, password)): Path<(String, String)>,
+) -> Result<String, AuthError> {
+    match auth.authenticate(&username, &password).await? {
+        None => Ok("wrong".to_owned()),
+        Some(user) => {
+            auth.login(&user).await?;
+            Ok(user.username.clone())
+        }
+    }
+}
+
+async fn logout(auth: Auth) -> Result<&'static str, AuthError> {
+    auth.logout().await?;
+    let user = auth.user().await?;
+    Ok(if user.is_none() { "out" } else { "still in" })
+}
+
+async fn who(CurrentUser(user): CurrentUser) -> String {
+    user.map_or("nobody".to_owned(), |user| user.username.clone())
+}
+
+async fn twice(auth: Auth, user: CurrentUser, _: LoggedIn) -> Result<String, AuthError> {
+    auth.user().await?;
+    Ok(who(user).await)
+}
+
+async fn keep(session: SessionHandle, Path(value): Path<String>) -> Result<(), AuthError> {
+    Ok(session.insert("cart", &value).await?)
+}
+
+async fn kept(session: SessionHandle) -> Result<String, AuthError> {
+    Ok(session.get("cart").await?.unwrap_or_default())
+}
+
+async fn log_in(browser: &mut Browser, username: &str) -> String {
+    try_password(browser, username, "correct%20horse%20%C3%A9").await
+}
+
+async fn try_password(browser: &mut Browser, username: &str, password: &str) -> String {
+    browser.get(&format!("/login/{username}/{password}")).await.text
+}
+
+async fn name(browser: &mut Browser) -> String {
+    browser.get("/who").await.text
+}
+
+#[tokio::test]
+async fn rule_1_the_user_is_asked_for_once_and_only_if_somebody_wants_to_know() {
+    let site = Site::new().await;
+    let mut alice = site.logged_in("alice").await;
+    let before = (site.accounts.calls(), site.sessions.calls());
+    alice.get("/untouched").await;
+    assert_eq!((site.accounts.calls(), site.sessions.calls()), before);
+    assert_eq!(alice.get("/twice").await.text, "alice");
+    assert_eq!((site.accounts.calls(), site.sessions.calls()), (before.0 + 1, before.1 + 1));
+}
+
+#[tokio::test]
+async fn rule_1_a_stranger_costs_no_query() {
+    let site = Site::new().await;
+    assert_eq!(name(&mut site.browser()).await, "nobody");
+    assert_eq!((site.accounts.calls(), site.sessions.calls()), (0, 0));
+}
+
+#[tokio::test]
+async fn rule_2_a_session_names_its_user_as_djangos_does() {
+    let site = Site::new().await;
+    let alice = site.logged_in("alice").await;
+    let data = site.record(&alice).await;
+    assert_eq!(
+        data.keys().collect::<Vec<_>>(),
+        ["_auth_user_id", "_auth_user_backend", "_auth_user_hash"]
+    );
+    assert_eq!(data.text("_auth_user_id").as_deref(), Some("1"));
+    assert_eq!(data.text("_auth_user_backend").as_deref(), Some(BACKEND));
+    assert_eq!(data.text("_auth_user_hash").unwrap().len(), 64);
+}
+
+#[tokio::test]
+async fn rule_2_a_new_password_ends_all_other_sessions() {
+    let site = Site::new().await;
+    let (mut here, mut there) = (site.logged_in("alice").await, site.logged_in("alice").await);
+    let mut bob = site.logged_in("bob").await;
+    let new = Pbkdf2::with_iterations(site::CHEAP).hash("another");
+    site.accounts.inner.change(1, |user| user.password = new);
+    for browser in [&mut here, &mut there] {
+        assert_eq!(name(browser).await, "nobody");
+        assert_eq!(browser.cookie("sessionid"), None);
+    }
+    assert_eq!(name(&mut bob).await, "bob");
+    assert_eq!(site.sessions.inner.len(), 1);
+}
+
+#[tokio::test]
+async fn rule_2_a_hash_under_a_former_key_is_believed_and_replaced() {
+    let old = Site::new().await;
+    let mut alice = old.logged_in("alice").await;
+    let mut thief = alice.clone();
+    let hash = old.record(&alice).await.text("_auth_user_hash").unwrap().into_owned();
+    let key = alice.cookie("sessionid").unwrap();
+
+    let both = old.with_keys(&Keys::new("another key").fallback(KEY));
+    alice = alice.on(&both.router);
+    assert_eq!(name(&mut alice).await, "alice");
+    assert_ne!(alice.cookie("sessionid").unwrap(), key);
+    assert_ne!(both.record(&alice).await.text("_auth_user_hash").unwrap(), hash);
+    assert_eq!(name(&mut thief).await, "nobody");
+
+    let new = old.with_keys(&Keys::new("another key"));
+    assert_eq!(name(&mut alice.on(&new.router)).await, "alice");
+}
+
+#[tokio::test]
+async fn rule_2_a_hash_under_a_key_that_is_gone_is_nobodys() {
+    let old = Site::new().await;
+    let alice = old.logged_in("alice").await;
+    let new = old.with_keys(&Keys::new("another key"));
+    assert_eq!(name(&mut alice.on(&new.router)).await, "nobody");
+}
+
+/// The values of a session of Alice's, with one of them changed.
+async fn session_of_alice(site: &Site, id: &str, backend: &str, hash: Option<&str>) -> Browser {
+    let user = site.accounts.inner.change(1, |_| {}).unwrap();
+    let real = policy(&Keys::new(KEY)).session_hash(&user.password);
+    let hash = hash.unwrap_or(&real);
+    site.with_session(&format!(
+        r#"{{"_auth_user_id": {id}, "_auth_user_backend": "{backend}", "_auth_user_hash": "{hash}"}}"#
+    ))
+    .await
+}
+
+#[tokio::test]
+async fn rule_2_an_id_is_text_or_a_number() {
+    let site = Site::new().await;
+    for id in ["\"1\"", "1", "\" 1 \""] {
+        let mut browser = session_of_alice(&site, id, BACKEND, None).await;
+        assert_eq!(name(&mut browser).await, "alice", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn rule_2_another_backend_vouches_for_nobody() {
+    let site = Site::new().await;
+    for backend in ["", "django.contrib.auth.backends.RemoteUserBackend", "ModelBackend"] {
+        let mut browser = session_of_alice(&site, "\"1\"", backend, None).await;
+        assert_eq!(name(&mut browser).await, "nobody", "{backend}");
+    }
+    let mut browser = site.with_session(r#"{"_auth_user_id": "1"}"#).await;
+    assert_eq!(name(&mut browser).await, "nobody");
+    assert_eq!(site.accounts.calls(), 0);
+}
+
+#[tokio::test]
+async fn rule_2_an_id_that_can_be_none_fails_closed_and_can_be_logged_out() {
+    let site = Site::new().await;
+    for id in
+        ["\"\"", "\"x\"", "\"1; DROP TABLE\"", "null", "[1]", "1.5", "\"99999999999999999999\""]
+    {
+        let mut browser = session_of_alice(&site, id, BACKEND, None).await;
+        for path in ["/who", "/private", "/guarded/page"] {
+            assert_eq!(browser.get(path).await.status, StatusCode::SERVICE_UNAVAILABLE, "{id}");
+        }
+        assert_eq!(browser.get("/logout").await.status, StatusCode::OK, "{id}");
+        assert_eq!(name(&mut browser).await, "nobody", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn rule_3_a_wrong_hash_flushes_the_session() {
+    let site = Site::new().await;
+    for hash in ["", "x", &"0".repeat(64)] {
+        let mut browser = session_of_alice(&site, "\"1\"", BACKEND, Some(hash)).await;
+        assert_eq!(name(&mut browser).await, "nobody");
+        assert_eq!(browser.cookie("sessionid"), None);
+    }
+    let json = format!(r#"{{"_auth_user_id": "1", "_auth_user_backend": "{BACKEND}"}}"#);
+    assert_eq!(name(&mut site.with_session(&json).await).await, "nobody");
+    assert!(site.sessions.inner.is_empty());
+}
+
+#[tokio::test]
+async fn rule_3_who_is_gone_or_not_active_is_nobody() {
+    let site = Site::new().await;
+    let mut alice = site.logged_in("alice").await;
+    site.accounts.inner.change(1, |user| user.is_active = false);
+    assert_eq!(name(&mut alice).await, "nobody");
+    assert_eq!(alice.get("/private").await.status, StatusCode::FOUND);
+    for id in ["\"3\"", "\"0\"", "\"-1\"", "\"9223372036854775807\""] {
+        let mut browser = session_of_alice(&site, id, BACKEND, None).await;
+        assert_eq!(name(&mut browser).await, "nobody", "{id}");
+    }
+}
+
+#[tokio::test]
+async fn rule_4_a_login_keeps_a_strangers_values_under_a_new_key() {
+    let site = Site::new().await;
+    let mut browser = site.browser();
+    browser.get("/keep/tea").await;
+    let mut attacker = browser.clone();
+    let planted = browser.cookie("sessionid").unwrap();
+    log_in(&mut browser, "alice").await;
+    assert_ne!(browser.cookie("sessionid").unwrap(), planted);
+    assert_eq!(browser.get("/kept").await.text, "tea");
+    assert_eq!(name(&mut attacker).await, "nobody");
+    assert_eq!(attacker.get("/kept").await.text, "");
+    assert_eq!(site.sessions.inner.len(), 1);
+}
+
+#[tokio::test]
+async fn rule_4_a_login_as_somebody_else_drops_the_values() {
+    let site = Site::new().await;
+    let mut browser = site.logged_in("alice").await;
+    browser.get("/keep/secret").await;
+    let key = browser.cookie("sessionid").unwrap();
+    assert_eq!(log_in(&mut browser, "bob").await, "bob");
+    assert_ne!(browser.cookie("sessionid").unwrap(), key);
+    assert_eq!((browser.get("/kept").await.text.as_str(), &*name(&mut browser).await), ("", "bob"));
+    assert_eq!(site.sessions.inner.len(), 1);
+}
+
+#[tokio::test]
+async fn rule_4_a_second_login_of_the_same_user_keeps_the_session() {
+    let site = Site::new().await;
+    let mut browser = site.logged_in("alice").await;
+    browser.get("/keep/tea").await;
+    log_in(&mut browser, "alice").await;
+    assert_eq!(browser.get("/kept").await.text, "tea");
+}
+
+#[tokio::test]
+async fn rule_4_a_logout_deletes_the_session() {
+    let site = Site::new().await;
+    let mut browser = site.logged_in("alice").await;
+    let mut replayed = browser.clone();
+    assert_eq!(browser.get("/logout").await.text, "out");
+    assert_eq!(browser.cookie("sessionid"), None);
+    assert!(site.sessions.inner.is_empty());
+    assert_eq!(name(&mut replayed).await, "nobody");
+}
+
+#[tokio::test]
+async fn rule_4_accounts_that_are_down_hold_nobody_back_who_logs_out() {
+    let site = Site::new().await;
+    let mut browser = site.logged_in("alice").await;
+    site.accounts.go_down();
+    browser.get("/logout").await;
+    assert!(site.sessions.inner.is_empty());
+}
+
+#[tokio::test]
+async fn rule_4_who_is_not_written_down_as_logged_in_is_not() {
+    async fn carefree(auth: Auth, State(accounts): State<Accounts>) -> &'static str {
+        let user = auth.authenticate("alice", PASSWORD).await.unwrap().unwrap();
+        accounts.go_down();
+        assert!(auth.login(&user).await.is_err());
+        accounts.come_up();
+        "please try again"
+    }
+    let site = Site::new().await;
+    let router = pages()
+        .route("/carefree", get(carefree).with_state(site.accounts.clone()))
+        .layer(AuthLayer::new(policy(&Keys::new(KEY)), site.accounts.clone()))
+        .layer(session_layer(&site.sessions));
+    let mut browser = Browser::new(&router);
+    assert_eq!(browser.get("/carefree").await.status, StatusCode::OK);
+    assert_eq!(name(&mut browser).await, "nobody");
+}
+
+#[tokio::test]
+async fn rule_4_a_login_is_written_down() {
+    let site = Site::new().await;
+    site.logged_in("alice").await;
+    let last_login = |id| site.accounts.inner.change(id, |_| {}).unwrap().last_login;
+    assert_eq!((last_login(1), last_login(2)), (Some(LATER), None));
+}
+
+#[tokio::test]
+async fn rule_4_a_login_draws_a_new_csrf_secret() {
+    async fn enter(auth: Auth) -> Result<&'static str, AuthError> {
+        let user = auth.authenticate("alice", PASSWORD).await?.unwrap();
+        auth.login(&user).await?;
+        Ok("in")
+    }
+    let stack = Stack::new(SitePolicy::new(AllowedHosts::new(["bank.example"]).unwrap()))
+        .sessions(SessionPolicy::default(), Sessions::default())
+        .accounts(policy(&Keys::new(KEY)), people().await)
+        .build()
+        .unwrap();
+    let router = Router::new()
+        .route("/form", get(async |token: CsrfToken| token.mint()))
+        .route("/enter", post(enter))
+        .route("/pay", post(async || "paid"))
+        .layer(stack.into_layer());
+    let mut browser = Browser::new(&router);
+    let old = browser.get("/form").await.text;
+    let secret = browser.cookie("csrftoken").unwrap();
+    assert_eq!(browser.post("/enter", &[("csrfmiddlewaretoken", &old)]).await.text, "in");
+    assert_ne!(browser.cookie("csrftoken").unwrap(), secret);
+    let refused = browser.post("/pay", &[("csrfmiddlewaretoken", &old)]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let new = browser.get("/form").await.text;
+    assert_eq!(browser.post("/pay", &[("csrfmiddlewaretoken", &new)]).await.text, "paid");
+}
+
+/// Accounts for every way in which a log-in fails, and the rounds that one hash has.
+async fn failures(rounds: u32) -> Accounts {
+    let accounts = people().await;
+    let set = |id, password: EncodedPassword, is_active| {
+        accounts.inner.change(id, |user: &mut User| {
+            user.password = password;
+            user.is_active = is_active;
+        })
+    };
+    set(1, Pbkdf2::with_iterations(rounds).hash(PASSWORD), true);
+    set(2, Pbkdf2::with_iterations(rounds).hash(PASSWORD), false);
+    for (username, password) in [
+        ("unusable", unusable()),
+        ("garbage", EncodedPassword::new("md5$é$\0")),
+        ("cheaper", Pbkdf2::with_iterations(rounds / 10).hash(PASSWORD)),
+    ] {
+        let user = donjon_core::account::NewUser {
+            username: username.to_owned(),
+            password,
+            email: String::new(),
+            date_joined: NOW,
+        };
+        donjon_core::account::AccountStore::create(&accounts.inner, user).await.unwrap();
+    }
+    accounts
+}
+
+const FAILURES: [(&str, &str); 7] = [
+    ("alice", "wrong"),
+    ("alice", "%00"),
+    ("nobody", "wrong"),
+    ("bob", "correct%20horse%20%C3%A9"),
+    ("bob", "wrong"),
+    ("unusable", "wrong"),
+    ("garbage", "wrong"),
+];
+
+#[tokio::test]
+async fn rule_5_every_failure_gets_the_same_answer() {
+    let site = Site::of(policy(&Keys::new(KEY)), Sessions::default(), failures(site::CHEAP).await);
+    for (username, password) in FAILURES {
+        let reply = site.browser().get(&format!("/login/{username}/{password}")).await;
+        assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "wrong"), "{username}");
+        assert_eq!(
+            reply.headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(),
+            ["content-type", "content-length"]
+        );
+    }
+    assert!(site.sessions.inner.is_empty());
+}
+
+/// The shortest of some log-ins: what others do on the machine only makes one longer.
+async fn shortest(site: &Site, username: &str, password: &str) -> Duration {
+    let mut shortest = Duration::MAX;
+    for _ in 0..12 {
+        let begun = Instant::now();
+        assert_eq!(try_password(&mut site.browser(), username, password).await, "wrong");
+        shortest = shortest.min(begun.elapsed());
+    }
+    shortest
+}
+
+#[tokio::test]
+async fn rule_5_every_failure_costs_one_hash() {
+    const ROUNDS: u32 = 10_000;
+    let hasher = Pbkdf2::with_iterations(ROUNDS);
+    let slow = policy(&Keys::new(KEY)).passwords(Passwords::new(hasher));
+    let site = Site::of(slow, Sessions::default(), failures(ROUNDS).await);
+    let one = shortest(&site, "alice", "wrong").await;
+    for (username, password) in FAILURES.into_iter().chain([("cheaper", "wrong")]) {
+        let ratio = shortest(&site, username, password).await.as_secs_f64() / one.as_secs_f64();
+        // None would be 0, a second one 2.
+        assert!((0.6..1.5).contains(&ratio), "{username} {password}: {ratio}");
+    }
+}
+
+#[tokio::test]
+async fn an_outdated_hash_is_renewed_at_the_login_and_other_sessions_end() {
+    let site = Site::new().await;
+    let mut elsewhere = site.logged_in("alice").await;
+    let weak = Pbkdf2::with_iterations(5).hash(PASSWORD);
+    site.accounts.inner.change(1, |user| user.password = weak.clone());
+    let mut alice = site.logged_in("alice").await;
+    let stored = site.accounts.inner.change(1, |_| {}).unwrap().password.clone();
+    assert!(stored != weak && !Pbkdf2::with_iterations(site::CHEAP).is_outdated(&stored));
+    assert_eq!((&*name(&mut alice).await, &*name(&mut elsewhere).await), ("alice", "nobody"));
+}
+
+#[tokio::test]
+async fn an_outdated_hash_of_who_may_not_act_stays() {
+    let site = Site::new().await;
+    let weak = Pbkdf2::with_iterations(5).hash(PASSWORD);
+    let change = |user: &mut User| {
+        user.password = weak.clone();
+        user.is_active = false;
+    };
+    site.accounts.inner.change(1, change);
+    assert_eq!(log_in(&mut site.browser(), "alice").await, "wrong");
+    assert_eq!(site.accounts.inner.change(1, |_| {}).unwrap().password, weak);
+}
+
+#[tokio::test]
+async fn rule_6_a_stranger_is_sent_to_the_login_page_and_knows_the_way_back() {
+    let site = Site::new().await;
+    for (path, next) in [
+        ("/private", "/private"),
+        ("/private?a=b&c=%2F#x", "/private%3Fa%3Db%26c%3D%252F"),
+        ("/guarded/page?x=1", "/guarded/page%3Fx%3D1"),
+        ("/nested/page", "/nested/page"),
+    ] {
+        let reply = site.browser().get(path).await;
+        assert_eq!(reply.status, StatusCode::FOUND);
+        assert_eq!(reply.header("location"), format!("/accounts/login/?next={next}"));
+        assert!(reply.varies("cookie"));
+    }
+    let mut alice = site.logged_in("alice").await;
+    assert_eq!(alice.get("/private").await.text, "alice");
+    assert_eq!(alice.get("/guarded/page").await.text, "guarded");
+}
+
+async fn next(browser: Browser, target: &str) -> String {
+    let query =
+        form_urlencoded::Serializer::new(String::new()).append_pair("next", target).finish();
+    browser.clone().get(&format!("/next?{query}")).await.text
+}
+
+#[tokio::test]
+async fn rule_6_next_leads_to_this_site_only() {
+    let site = Site::new().await;
+    for target in [
+        "/",
+        "/a",
+        "a/b",
+        "?x=1",
+        "#f",
+        "/a//evil",
+        "path/http://evil.com",
+        "https://bank.example/x",
+        "/v/?p=http://e.com",
+        "view/?p=//e.com",
+        "/a%20b/",
+        "path/http:222",
+    ] {
+        assert_eq!(next(site.browser(), target).await, target);
+        assert_eq!(next(site.browser().over_https(), target).await, target);
+    }
+    for target in ["http://bank.example/x", "HTTP://bank.example/", "//bank.example/p"] {
+        assert_eq!(next(site.browser(), target).await, target);
+        assert_eq!(next(site.browser().over_https(), target).await, "/home/", "{target}");
+    }
+}
+
+#[tokio::test]
+async fn rule_6_next_leads_nowhere_else() {
+    let site = Site::new().await;
+    let long = format!("/{}", "x".repeat(60_000));
+    for target in [
+        "",
+        "\n",
+        "//evil.com",
+        "///evil.com",
+        "/\\evil.com",
+        "/\\/evil.com",
+        "\\/evil.com",
+        "\\\\evil.com",
+        "\\\\\\evil.com",
+        "http:///evil.com",
+        "http:/\\//evil.com",
+        "http:\\/evil.com",
+        "http://bank.example:8000/",
+        "http://BANK.example/",
+        "javascript:alert(1)",
+        "\njavascript:x",
+        "java\nscript:x",
+        "data:text/html,x",
+        "vbscript:x",
+        "ftp://bank.example/",
+        "ftp:9999999999",
+        "http:bank.example",
+        "https:evil.com",
+        "http:999999999",
+        "http:\\\\evil.com",
+        "\u{8}//evil.com",
+        "http://bank.example@evil.com",
+        "http://evil.com\\@bank.example",
+        "http://bank.example\\@evil.com",
+        "http:\\\\bank.example\\@evil.com",
+        " //evil.com",
+        "/\t/evil.com",
+        "/\n/evil.com",
+        "/a\r\nSet-Cookie: x=y",
+        "http://[::1",
+        "http://bad]/",
+        "mailto:x@bank.example",
+        "http://bank.example.evil.com/",
+        &long,
+    ] {
+        assert_eq!(next(site.browser(), target).await, "/home/", "{target:?}");
+        assert_eq!(next(site.browser().over_https(), target).await, "/home/", "{target:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_makes_nobody_a_stranger() {
+    for sessions_fail in [true, false] {
+        let site = Site::new().await;
+        let mut alice = site.logged_in("alice").await;
+        let cookie = alice.cookie("sessionid");
+        match sessions_fail {
+            true => site.sessions.go_down(),
+            false => site.accounts.go_down(),
+        }
+        for path in ["/who", "/private", "/guarded/page", "/twice", "/login/alice/x"] {
+            let reply = alice.get(path).await;
+            let untouched = sessions_fail && path.starts_with("/login");
+            let expected = if untouched { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            assert_eq!(
+                (reply.status, alice.cookie("sessionid")),
+                (expected, cookie.clone()),
+                "{path}"
+            );
+            assert!(!reply.text.contains(SECRET_OF_THE_STORE));
+        }
+        site.sessions.come_up();
+        site.accounts.come_up();
+        assert_eq!(name(&mut alice).await, "alice");
+    }
+}
+
+#[tokio::test]
+async fn without_the_layer_of_sessions_whoever_asks_for_the_user_gets_500() {
+    let router = pages().layer(AuthLayer::new(policy(&Keys::new(KEY)), people().await));
+    for path in ["/who", "/private", "/guarded/page", "/logout", "/next", "/login/alice/x"] {
+        let reply = Browser::new(&router).get(path).await;
+        assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        let bare = Browser::new(&pages()).get(path).await;
+        assert_eq!(bare.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+    }
+    assert_eq!(Browser::new(&router).get("/untouched").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_auth_prints_nothing_of_its_user() {
+    let site = Site::new().await;
+    let router = Router::new()
+        .route("/", get(async |auth: Auth| format!("{auth:?} {:?}", auth.user().await)))
+        .layer(AuthLayer::new(policy(&Keys::new(KEY)), site.accounts.clone()))
+        .layer(session_layer(&site.sessions));
+    let mut alice = site.logged_in("alice").await.on(&router);
+    let text = alice.get("/").await.text;
+    assert!(text.contains("alice") && !text.contains("pbkdf2"), "{text}");
+}
