@@ -3,7 +3,8 @@
 //! Stops: clients that open connections and send their headers for ever (slowloris), and requests
 //! cut off when the site is restarted.
 //!
-//! 1. A connection's headers must come within [`HEADER_DEADLINE`], and idle connections end then.
+//! 1. A request's headers must come within [`HEADER_DEADLINE`], and idle connections end then; see
+//!    [`Server::header_deadline`].
 //! 2. At most [`MAX_CONNECTIONS`] are open; further ones wait in the system's queue.
 //! 3. Every request tells who sent it: a [`Connection`] in its extensions.
 //! 4. At the end no new connection is taken, and open requests have [`GRACE`] to finish.
@@ -54,12 +55,20 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub struct Server {
     listener: TcpListener,
     router: Router,
+    header_deadline: Duration,
 }
 
 impl Server {
     /// Serves this router on this listener, over HTTP/1.1.
     pub fn new(listener: TcpListener, router: Router) -> Self {
-        Self { listener, router }
+        Self { listener, router, header_deadline: HEADER_DEADLINE }
+    }
+
+    /// How long a client may take for a request's headers, and be idle between two requests. Without
+    /// this call: [`HEADER_DEADLINE`].
+    pub fn header_deadline(mut self, deadline: Duration) -> Self {
+        self.header_deadline = deadline;
+        self
     }
 
     /// Serves until `stop` is ready, and then finishes what is open.
@@ -80,7 +89,11 @@ impl Server {
                 Ok((stream, peer, place)) => {
                     let connection = Connection { peer, local, scheme: Scheme::Http };
                     let site = Site { router: self.router.clone(), connection };
-                    tokio::spawn(serve(stream, site, place, stopped.clone()));
+                    let served = serve(stream, site, self.header_deadline, stopped.clone());
+                    tokio::spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(target: "donjon::serve", %error, "A connection could not be accepted");
@@ -100,14 +113,14 @@ impl Server {
 async fn serve(
     stream: TcpStream,
     site: Site,
-    place: OwnedSemaphorePermit,
+    header_deadline: Duration,
     mut stopped: watch::Receiver<()>,
 ) {
     // Small answers should not wait for an acknowledgement (Nagle); without it they are only slower.
     let _ = stream.set_nodelay(true);
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_DEADLINE)
+        .header_read_timeout(header_deadline)
         .serve_connection(TokioIo::new(stream), site)
         .with_upgrades();
     let mut served = pin!(served);
@@ -119,7 +132,6 @@ async fn serve(
             let _ = served.await;
         }
     }
-    drop(place);
 }
 
 async fn accept(
