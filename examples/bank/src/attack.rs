@@ -18,7 +18,7 @@ pub struct Attack {
 }
 
 /// All attacks, in the order of the page.
-pub const ATTACKS: [Attack; 10] = [
+pub static ATTACKS: [Attack; 10] = [
     Attack {
         id: "form",
         title: "A hidden form",

@@ -15,6 +15,7 @@
 
 use std::sync::Arc;
 
+use donjon::password::Passwords;
 use donjon_db::DjangoAccounts;
 
 pub mod assets;
@@ -41,6 +42,8 @@ pub struct Bank {
     pub items: items::Items,
     /// The users.
     pub accounts: Arc<DjangoAccounts>,
+    /// How passwords are hashed.
+    pub passwords: Passwords,
     /// What was seen of the attacks.
     pub witness: witness::Witness,
     /// Where the attacker's site is.

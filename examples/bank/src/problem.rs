@@ -137,7 +137,10 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
             "Something broke.",
             "It is our fault, it has been written down, and your money is where it was.",
         ),
-        _ => ("The bank can’t read this request.", "Please go back and try again."),
+        _ => (
+            "The bank can’t answer this request.",
+            "Something in it was wrong, or you logged out meanwhile. Look at your account before you try again.",
+        ),
     }
 }
 

@@ -86,10 +86,11 @@ fn stack(
     bare: Arc<Templates>,
 ) -> Result<Stack, StackErrors> {
     let sessions = DjangoSessions::new(database, SessionCodec::new(keys));
+    let auth = AuthPolicy::new(keys).passwords(bank.passwords.clone());
     Stack::new(SitePolicy::new(AllowedHosts::local()))
         .sessions(SessionPolicy::default(), Arc::new(sessions))
         .csrf(CsrfPolicy::default().failure_view(problem::refusals(bare)))
-        .accounts(AuthPolicy::new(keys), bank.accounts.clone())
+        .accounts(auth, bank.accounts.clone())
         .build()
 }
 

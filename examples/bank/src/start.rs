@@ -9,6 +9,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use axum::Router;
 use donjon::password::Passwords;
 use donjon::serve::Server;
 use donjon_core::secret::Keys;
@@ -129,7 +130,8 @@ pub async fn start(options: &Options) -> Result<Running, StartError> {
 
     let database = Database::sqlite(&options.database).await?;
     let keys = key::keys(&options.database, std::env::var("BANK_SECRET_KEY").ok())?;
-    let bank = open(&database, attacker_url(attacker_at.port())).await?;
+    let passwords = Passwords::default();
+    let bank = open(&database, passwords, attacker_url(attacker_at.port())).await?;
     let attacker = Attacker::new(bank.clone(), bank_at, attacker_at.port());
     let attacker = attacker.map_err(SiteError::from)?;
 
@@ -155,24 +157,33 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
 }
 
 /// The bank on a database that has, or now gets, all its tables and people.
-async fn open(database: &Database, attacker_url: String) -> Result<Bank, StartError> {
+async fn open(
+    database: &Database,
+    passwords: Passwords,
+    attacker_url: String,
+) -> Result<Bank, StartError> {
     database.migrate().await?;
     let bank = Bank {
         ledger: ledger::Ledger::open(database.connection()).await?,
         items: items::Items::open(database.connection()).await?,
         accounts: Arc::new(DjangoAccounts::new(database)),
+        passwords,
         witness: Witness::default(),
         attacker_url: attacker_url.into(),
     };
-    people::settle(&bank.accounts, &bank.ledger, &Passwords::default()).await?;
+    people::settle(&bank.accounts, &bank.ledger, &bank.passwords).await?;
     Ok(bank)
 }
 
-/// The bank's site alone, without a server: for tests.
+/// The bank's site alone, without a server and with a hasher of choice: for tests.
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn site(database: &Database, keys: &Keys) -> Result<(axum::Router, Bank), StartError> {
-    let bank = open(database, attacker_url(8001)).await?;
+pub async fn site(
+    database: &Database,
+    keys: &Keys,
+    passwords: Passwords,
+) -> Result<(Router, Bank), StartError> {
+    let bank = open(database, passwords, attacker_url(Options::default().attacker_port)).await?;
     Ok((site::router(bank.clone(), database, keys)?, bank))
 }

@@ -1,0 +1,12 @@
+//! The bank over HTTP, without a browser: bad input, bad rows, a locked database, and the proofs
+//! behind the first one.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
+mod attacks;
+mod client;
+mod input;
+mod ledger;
+mod pages;
+mod sessions;
+mod start_up;
