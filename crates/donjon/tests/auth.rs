@@ -463,29 +463,51 @@ async fn rule_5_every_failure_gets_the_same_answer() {
     assert!(site.sessions.inner.is_empty());
 }
 
-/// The shortest of some log-ins: what others do on the machine only makes one longer.
-async fn shortest(site: &Site, username: &str, password: &str) -> Duration {
-    let mut shortest = Duration::MAX;
-    for _ in 0..12 {
-        let begun = Instant::now();
-        assert_eq!(try_password(&mut site.browser(), username, password).await, "wrong");
-        shortest = shortest.min(begun.elapsed());
+/// How long each of these log-ins takes at least: what others do on the machine only makes one longer.
+struct Shortest<'a> {
+    site: &'a Site,
+    times: Vec<(&'a str, &'a str, Duration)>,
+}
+
+impl<'a> Shortest<'a> {
+    fn new(site: &'a Site, logins: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let times = logins.into_iter().map(|(name, password)| (name, password, Duration::MAX));
+        Self { site, times: times.collect() }
     }
-    shortest
+
+    /// Each once more, in turn, so that a busy moment falls on all of them.
+    async fn once_more(&mut self) {
+        for (username, password, shortest) in &mut self.times {
+            let begun = Instant::now();
+            assert_eq!(try_password(&mut self.site.browser(), username, password).await, "wrong");
+            *shortest = begun.elapsed().min(*shortest);
+        }
+    }
+
+    /// The first that takes another time than one hash, of which the first log-in has one. None would
+    /// be about 0, two about 2.
+    fn other_than_one(&self) -> Option<(&str, &str, f64)> {
+        let one = self.times[0].2.as_secs_f64();
+        let ratios = self
+            .times
+            .iter()
+            .map(|(name, password, time)| (*name, *password, time.as_secs_f64() / one));
+        ratios.into_iter().find(|(.., ratio)| !(0.6..1.5).contains(ratio))
+    }
 }
 
 #[tokio::test]
 async fn rule_5_every_failure_costs_one_hash() {
-    const ROUNDS: u32 = 10_000;
-    let hasher = Pbkdf2::with_iterations(ROUNDS);
-    let slow = policy(&Keys::new(KEY)).passwords(Passwords::new(hasher));
+    const ROUNDS: u32 = 2_000;
+    let slow = policy(&Keys::new(KEY)).passwords(Passwords::new(Pbkdf2::with_iterations(ROUNDS)));
     let site = Site::of(slow, Sessions::default(), failures(ROUNDS).await);
-    let one = shortest(&site, "alice", "wrong").await;
-    for (username, password) in FAILURES.into_iter().chain([("cheaper", "wrong")]) {
-        let ratio = shortest(&site, username, password).await.as_secs_f64() / one.as_secs_f64();
-        // None would be 0, a second one 2.
-        assert!((0.6..1.5).contains(&ratio), "{username} {password}: {ratio}");
+    let mut shortest = Shortest::new(&site, FAILURES.into_iter().chain([("cheaper", "wrong")]));
+    let mut tries = 0;
+    while tries < 20 || (tries < 400 && shortest.other_than_one().is_some()) {
+        shortest.once_more().await;
+        tries += 1;
     }
+    assert_eq!(shortest.other_than_one(), None);
 }
 
 #[tokio::test]
