@@ -22,6 +22,8 @@ BANK_SECRET_KEY is the secret that signs sessions, of 50 characters or more. Wit
 makes one, and keeps it beside the database.
 ";
 
+const NAMES: [&str; 3] = ["--port", "--attacker-port", "--database"];
+
 /// Where the bank listens, and where its money is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -83,11 +85,9 @@ impl Options {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Command, OptionsError> {
         let mut options = Self::default();
-        for (variable, name) in [
-            ("BANK_PORT", "--port"),
-            ("BANK_ATTACKER_PORT", "--attacker-port"),
-            ("BANK_DATABASE", "--database"),
-        ] {
+        for (variable, name) in
+            ["BANK_PORT", "BANK_ATTACKER_PORT", "BANK_DATABASE"].into_iter().zip(NAMES)
+        {
             if let Some(value) = environment(variable) {
                 options.take(name, variable, value)?;
             }
@@ -101,6 +101,9 @@ impl Options {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (argument, None),
             };
+            if !NAMES.contains(&name.as_str()) {
+                return Err(OptionsError::Unknown(name));
+            }
             let value = value.or_else(|| arguments.next());
             let value = value.ok_or_else(|| OptionsError::NoValue(name.clone()))?;
             options.take(&name, &name, value)?;
@@ -112,8 +115,7 @@ impl Options {
         match name {
             "--port" => self.port = port(shown, &value)?,
             "--attacker-port" => self.attacker_port = port(shown, &value)?,
-            "--database" => self.database = value.into(),
-            _ => return Err(OptionsError::Unknown(name.to_owned())),
+            _ => self.database = value.into(),
         }
         Ok(())
     }
@@ -147,7 +149,8 @@ mod tests {
     #[test]
     fn rule_2_nonsense_is_an_error() {
         let unknown = OptionsError::Unknown("--prot".into());
-        assert_eq!(parse(&["--prot", "1"], &[]), Err(unknown));
+        assert_eq!(parse(&["--prot", "1"], &[]), Err(unknown.clone()));
+        assert_eq!(parse(&["--prot"], &[]), Err(unknown));
         assert_eq!(parse(&["--port"], &[]), Err(OptionsError::NoValue("--port".into())));
         let wrong = OptionsError::NotAPort("BANK_PORT".into(), "65536".into());
         assert_eq!(parse(&[], &[("BANK_PORT", "65536")]), Err(wrong));

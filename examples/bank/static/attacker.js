@@ -4,7 +4,7 @@
 const bank = document.body.dataset.target;
 const domain = document.body.dataset.domain;
 const theft = { to: "bob", amount: "100", memo: "thank you" };
-const PATIENCE = 8000;
+const PATIENCE = 15000;
 
 const ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 

@@ -19,7 +19,7 @@ use thirtyfour::testing::run_browser_test;
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How long the browser may take for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often it is asked meanwhile.
 const INTERVAL: Duration = Duration::from_millis(50);
