@@ -1,6 +1,6 @@
 //! The time: the only door to it, so that a test can hold it still.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -124,28 +124,46 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
 /// HTTP's form of a date (RFC 9110, 5.6.7): `Sun, 29 Jun 2025 15:06:40 GMT`.
 pub struct HttpDate(pub UnixTime);
 
-impl fmt::Display for HttpDate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl HttpDate {
+    /// The length of a date of a year with four digits.
+    const LENGTH: usize = 29;
+
+    /// Appends the date to `text`. Years beyond 9999 are cut to their last four digits, which no
+    /// cookie lives to see.
+    pub(crate) fn write_to(&self, text: &mut String) {
         const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
         const MONTHS: [&str; 12] =
             ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let Date { year, month, day, weekday, hour, minute, second } = self.0.date();
-        let weekday = DAYS[usize::try_from(weekday).unwrap_or(0) % 7];
-        let month = MONTHS[usize::try_from(month - 1).unwrap_or(0) % 12];
-        let two = |number: i64| {
-            let digits = number.rem_euclid(100);
-            [b'0' + (digits / 10) as u8, b'0' + (digits % 10) as u8]
-        };
-        let text = |digits: [u8; 2]| [char::from(digits[0]), char::from(digits[1])];
-        f.write_str(weekday)?;
-        f.write_str(", ")?;
-        text(two(day)).iter().try_for_each(|&digit| f.write_char(digit))?;
-        write!(f, " {month} {year:04} ")?;
-        for (number, after) in [(hour, ":"), (minute, ":"), (second, " GMT")] {
-            text(two(number)).iter().try_for_each(|&digit| f.write_char(digit))?;
-            f.write_str(after)?;
+        text.reserve(Self::LENGTH);
+        text.push_str(DAYS[usize::try_from(weekday).unwrap_or(0) % 7]);
+        text.push_str(", ");
+        push_two(text, day);
+        text.push(' ');
+        text.push_str(MONTHS[usize::try_from(month - 1).unwrap_or(0) % 12]);
+        text.push(' ');
+        push_two(text, year / 100);
+        push_two(text, year);
+        for (number, before) in [(hour, ' '), (minute, ':'), (second, ':')] {
+            text.push(before);
+            push_two(text, number);
         }
-        Ok(())
+        text.push_str(" GMT");
+    }
+}
+
+/// Appends the last two digits of a number.
+fn push_two(text: &mut String, number: i64) {
+    let digits = number.rem_euclid(100);
+    text.push(char::from(b'0' + (digits / 10) as u8));
+    text.push(char::from(b'0' + (digits % 10) as u8));
+}
+
+impl fmt::Display for HttpDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write_to(&mut text);
+        f.write_str(&text)
     }
 }
 

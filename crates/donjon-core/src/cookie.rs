@@ -289,13 +289,14 @@ impl CookieSettings {
             text.push_str(domain);
         }
         if let Some((_, expires)) = age {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "; expires={}", HttpDate(expires));
+            text.push_str("; expires=");
+            HttpDate(expires).write_to(text);
         }
         if self.scripts == Scripts::MayNotRead {
             text.push_str("; HttpOnly");
         }
         if let Some((seconds, _)) = age {
+            // Writing to a String cannot fail.
             let _ = write!(text, "; Max-Age={seconds}");
         }
         text.push_str("; Path=");

@@ -6,7 +6,7 @@
 //! 2. An argument that is empty, `.` or `..` would lead to another route, and makes no address.
 //! 3. A name or a number of arguments that no route has makes no address.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -34,7 +34,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The addresses of a site by name; clones are the same. Django: `reverse`.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Arc<HashMap<String, Vec<Piece>>>);
+pub struct Names(Arc<BTreeMap<String, Vec<Piece>>>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {

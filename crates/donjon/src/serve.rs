@@ -61,7 +61,8 @@ pub struct Server {
 impl Server {
     /// Serves this router on this listener, over HTTP/1.1.
     pub fn new(listener: TcpListener, router: Router) -> Self {
-        Self { listener, router, header_deadline: HEADER_DEADLINE }
+        // Without this axum would make each route anew for each request.
+        Self { listener, router: router.with_state(()), header_deadline: HEADER_DEADLINE }
     }
 
     /// How long a client may take for a request's headers, and be idle between two requests. Without

@@ -6,6 +6,10 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// Adds `name` to `Vary`, unless it or `*` is there already. Names compare without case.
 pub(crate) fn add(headers: &mut HeaderMap, name: &'static str) {
+    if !headers.contains_key(header::VARY) {
+        headers.insert(header::VARY, HeaderValue::from_static(name));
+        return;
+    }
     let varies = |value: &HeaderValue| {
         let listed = |entry: &[u8]| {
             let entry = entry.trim_ascii();
@@ -16,15 +20,12 @@ pub(crate) fn add(headers: &mut HeaderMap, name: &'static str) {
     if headers.get_all(header::VARY).iter().any(varies) {
         return;
     }
-    let joined = headers.get(header::VARY).map_or_else(
-        || Ok(HeaderValue::from_static(name)),
-        |first| HeaderValue::from_bytes(&[first.as_bytes(), b", ", name.as_bytes()].concat()),
-    );
-    match (joined, headers.get_mut(header::VARY)) {
-        // Only the first of several is replaced: what else a response varies with stays.
-        (Ok(value), Some(first)) => *first = value,
-        (Ok(value), None) => drop(headers.insert(header::VARY, value)),
-        (Err(_), _) => {}
+    // Only the first of several is replaced: what else a response varies with stays.
+    if let Some(first) = headers.get_mut(header::VARY)
+        && let Ok(joined) =
+            HeaderValue::from_bytes(&[first.as_bytes(), b", ", name.as_bytes()].concat())
+    {
+        *first = joined;
     }
 }
 

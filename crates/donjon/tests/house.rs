@@ -51,9 +51,7 @@ const EVERYBODYS: [&str; 2] = ["rejection", "vary"];
 
 /// Arrows that the plan does not have and the code does: room, room, why. Each must still be there:
 /// one that is gone leaves this list.
-const DEBTS: [(&str, &str, &str); 1] = [
-    ("page", "auth", "every template may ask for `user`"),
-];
+const DEBTS: [(&str, &str, &str); 1] = [("page", "auth", "every template may ask for `user`")];
 
 /// Crates and words that only some files may use.
 struct Reserved {
@@ -521,10 +519,7 @@ fn what_keeps_to_the_plan_is_not() {
         ),
         ("donjon/csrf/policy.rs", "#[cfg(test)] mod tests { use axum::Router; mod deep { } }"),
         ("donjon/csrf/policy.rs", "fn tower_of<'a>(text: &'a str) -> &'a str { text }"),
-        (
-            "donjon/stack/",
-            "use crate::{auth::A, cors::C, csrf::D}; use tower::util::option_layer;",
-        ),
+        ("donjon/stack/", "use crate::{auth::A, cors::C, csrf::D}; use tower::util::option_layer;"),
         ("donjon/routes.rs", "use crate::stack::Stack; use crate::page::Pages;"),
         ("donjon-db/entity/user.rs", "use sea_orm::entity::prelude::*; use donjon_core::account;"),
         ("donjon-core/clock.rs", "use std::time::{Duration, SystemTime};"),

@@ -8,7 +8,7 @@
 //! 3. A template that includes itself ends in the context in which it begins.
 //! 4. A chain of parents is at most [`MAX_PARENTS`] long, and all pages together have at most [`MAX_LINKED`] pieces.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::condition::Condition;
@@ -67,7 +67,7 @@ pub(crate) type Located = (usize, Fault);
 
 pub(crate) struct Linker<'t> {
     templates: &'t [Option<Parsed>],
-    index: &'t HashMap<Arc<str>, usize>,
+    index: &'t BTreeMap<Arc<str>, usize>,
     fragments: Vec<Fragment>,
     known: HashMap<Key, Result<usize, Located>>,
     linked: usize,
@@ -98,7 +98,7 @@ type Linked = Result<Context, Located>;
 impl<'t> Linker<'t> {
     pub(crate) fn new(
         templates: &'t [Option<Parsed>],
-        index: &'t HashMap<Arc<str>, usize>,
+        index: &'t BTreeMap<Arc<str>, usize>,
     ) -> Self {
         Self { templates, index, fragments: Vec::new(), known: HashMap::new(), linked: 0, depth: 0 }
     }

@@ -6,7 +6,7 @@
 //! 2. A template that is no page of its own, because it only fits inside another, is an error only when it is rendered
 //!    alone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -127,10 +127,10 @@ impl std::error::Error for TemplateErrors {}
 #[derive(Debug)]
 pub struct Templates {
     names: Vec<(Arc<str>, String)>,
-    index: HashMap<Arc<str>, usize>,
+    index: BTreeMap<Arc<str>, usize>,
     fragments: Vec<Ops>,
     entries: Vec<Result<usize, TemplateError>>,
-    uses: Vec<HashSet<Arc<str>>>,
+    uses: Vec<BTreeSet<Arc<str>>>,
 }
 
 impl Templates {
@@ -221,7 +221,7 @@ impl Templates {
 #[derive(Default)]
 struct Loader {
     names: Vec<(Arc<str>, String)>,
-    index: HashMap<Arc<str>, usize>,
+    index: BTreeMap<Arc<str>, usize>,
 }
 
 impl Loader {
@@ -305,11 +305,11 @@ struct Mentions {
 fn closure(
     start: usize,
     mentions: &[Mentions],
-    index: &HashMap<Arc<str>, usize>,
-) -> HashSet<Arc<str>> {
+    index: &BTreeMap<Arc<str>, usize>,
+) -> BTreeSet<Arc<str>> {
     let mut seen = HashSet::from([start]);
     let mut open = vec![start];
-    let mut variables = HashSet::new();
+    let mut variables = BTreeSet::new();
     while let Some(mention) = open.pop().and_then(|at| mentions.get(at)) {
         variables.extend(mention.variables.iter().cloned());
         let next = mention.templates.iter().filter_map(|name| index.get(name).copied());

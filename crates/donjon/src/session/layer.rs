@@ -16,7 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::decision::{Cookie, Decision, decide};
-use super::policy::{Duplicates, SessionPolicy};
+use super::policy::{Duplicates, SessionPolicy, Strangers};
 use crate::rejection::refuse;
 use crate::vary;
 
@@ -197,9 +197,9 @@ impl Open {
 
     /// The cookie; none if the key turned out to be nobody's only now that somebody looked.
     async fn saved(&self) -> Result<Option<http::HeaderValue>, SessionError> {
-        let SessionPolicy { cookie, clock, .. } = &self.shared.policy;
+        let SessionPolicy { cookie, clock, strangers, .. } = &self.shared.policy;
         let expires = self.session.expires().await?;
-        if self.session.ending().empty {
+        if self.session.ending().empty && *strangers == Strangers::Dropped {
             return Ok(None);
         }
         let key = self.session.save().await?;

@@ -28,6 +28,15 @@ pub(super) enum Duplicates {
     NoneCounts,
 }
 
+/// What becomes of a key that is nobody's, where a session without values is to be saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strangers {
+    /// Its cookie is deleted: whoever makes keys up fills no table.
+    Dropped,
+    /// The visitor gets an empty row under a new key: Django's rule.
+    Renewed,
+}
+
 /// How sessions are kept and named, as a parsed value.
 ///
 /// ```
@@ -42,6 +51,7 @@ pub struct SessionPolicy {
     pub(super) lifetime: Lifetime,
     pub(super) saving: Saving,
     pub(super) duplicates: Duplicates,
+    pub(super) strangers: Strangers,
     pub(super) clock: Clock,
 }
 
@@ -54,6 +64,7 @@ impl Default for SessionPolicy {
             cookie,
             saving: Saving::WhereChanged,
             duplicates: Duplicates::LastCounts,
+            strangers: Strangers::Dropped,
             clock: Clock::system(),
         }
     }
@@ -71,14 +82,15 @@ impl SessionPolicy {
         Self { cookie, duplicates: Duplicates::NoneCounts, ..Self::default() }
     }
 
-    /// Django's cookie with Django's attributes: not `Secure`.
+    /// Django's rule alone: its cookie, which is not `Secure`, and an empty row for whoever sends a key
+    /// that is nobody's where [`Saving::EveryRequest`] saves it.
     #[must_use]
     pub fn django() -> Self {
         let cookie = CookieSettings {
             secure: Transport::Any,
             ..CookieSettings::new("sessionid", Some(COOKIE_AGE))
         };
-        Self { cookie, ..Self::default() }
+        Self { cookie, strangers: Strangers::Renewed, ..Self::default() }
     }
 
     /// Takes another cookie; its age, two weeks if it has none, is that of the sessions. Django:
