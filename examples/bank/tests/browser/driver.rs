@@ -66,7 +66,9 @@ fn program(variable: &str) -> String {
 fn announced_port(output: &mut impl BufRead) -> u16 {
     let mut line = String::new();
     while output.read_line(&mut line).is_ok_and(|length| length > 0) {
-        if let Some((_, port)) = line.trim_end().trim_end_matches('.').rsplit_once("successfully on port ") {
+        if let Some((_, port)) =
+            line.trim_end().trim_end_matches('.').rsplit_once("successfully on port ")
+        {
             return port.parse().unwrap_or_else(|_| panic!("chromedriver said {line:?}"));
         }
         line.clear();
