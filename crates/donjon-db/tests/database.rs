@@ -99,7 +99,7 @@ async fn a_locked_database_is_an_error_in_bounded_time() {
     let began = Instant::now();
     let error = sessions.update(&key, &record).await.unwrap_err().to_string();
     assert!(error.contains("locked"), "{error}");
-    assert!(began.elapsed() < BUSY_TIMEOUT + Duration::from_secs(2));
+    assert!(began.elapsed() < BUSY_TIMEOUT * 4);
     let loaded = sessions.load(&key, UnixTime::from_seconds(0)).await.unwrap();
     assert_eq!(loaded, Some(record.clone()), "readers go on");
 
