@@ -8,7 +8,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
-use donjon::csrf::{CsrfPolicy, CsrfSecret, Decision, Stored, Submitted, SubmittedToken, compare, decide};
+use donjon::csrf::{
+    CsrfPolicy, CsrfSecret, Decision, Stored, Submitted, SubmittedToken, compare, decide,
+};
 use donjon_core::cookie::Cookies;
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{Site, SitePolicy};
@@ -54,7 +56,9 @@ const CALLS: [(&str, Call); 11] = [
         black_box(work.secret.mask());
     }),
     ("csrf-compare-token", |work| {
-        black_box(SubmittedToken::parse(&work.token).is_ok_and(|token| token.matches(&work.secret)));
+        black_box(
+            SubmittedToken::parse(&work.token).is_ok_and(|token| token.matches(&work.secret)),
+        );
     }),
     ("cookie-value", |work| {
         black_box(Cookies::of(&work.cookies).value("csrftoken"));
@@ -69,7 +73,12 @@ const CALLS: [(&str, Call); 11] = [
         black_box(work.mac.hash(b"pbkdf2_sha256$1500000$seasalt1234567890abcdef$RT+dy+pjFQ4RuYxXjEFhusfGY+VTcjyCLamophQpkwM="));
     }),
     ("template-page", |work| {
-        black_box(work.templates.render("page.html", &context! { csrf_token: work.token.as_str() }, &())).ok();
+        black_box(work.templates.render(
+            "page.html",
+            &context! { csrf_token: work.token.as_str() },
+            &(),
+        ))
+        .ok();
     }),
 ];
 
@@ -87,7 +96,10 @@ impl Work {
     fn new() -> Self {
         let common = [
             ("host", "bank.example"),
-            ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+            (
+                "user-agent",
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            ),
             ("accept", "text/html"),
             ("origin", "http://bank.example"),
         ];
@@ -95,21 +107,32 @@ impl Work {
         let hosts = SitePolicy::new(hosts);
         let old_browser = headers(&common);
         let secret = CsrfSecret::random();
-        let signer = TimestampSigner::new(&Keys::new("a key of a usual length, fifty characters or so.."));
+        let signer =
+            TimestampSigner::new(&Keys::new("a key of a usual length, fifty characters or so.."));
         Self {
             policy: CsrfPolicy::default(),
             site: hosts.resolve(&old_browser, None, None),
             browser: headers(&[&common[..], &[("sec-fetch-site", "same-origin")]].concat()),
-            forged: headers(&[("host", "bank.example"), ("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]),
-            cookies: headers(&[("cookie", "_ga=GA1.2.3; sessionid=0123456789abcdefghijklmnopqrstuv; csrftoken=KJVPB3v6vZ2mXkzWQqk1dN7rT0aYhCsE")]),
+            forged: headers(&[
+                ("host", "bank.example"),
+                ("origin", "https://evil.example"),
+                ("sec-fetch-site", "cross-site"),
+            ]),
+            cookies: headers(&[(
+                "cookie",
+                "_ga=GA1.2.3; sessionid=0123456789abcdefghijklmnopqrstuv; csrftoken=KJVPB3v6vZ2mXkzWQqk1dN7rT0aYhCsE",
+            )]),
             old_browser,
             token: secret.mask(),
             secret,
             signed: signer.sign("hello"),
             signer,
             mac: SaltedMac::new(b"salt", &"a key".into()),
-            templates: Templates::new([("page.html", "<p>{{ csrf_token }}</p>{% for n in numbers %}{{ n }}{% endfor %}")])
-                .expect("a template"),
+            templates: Templates::new([(
+                "page.html",
+                "<p>{{ csrf_token }}</p>{% for n in numbers %}{{ n }}{% endfor %}",
+            )])
+            .expect("a template"),
             hosts,
         }
     }

@@ -69,8 +69,13 @@ async fn serve(mode: &str, port: u16) -> Result<(), Failure> {
     Ok(Server::new(listener, router).run_until(shutdown_signal()).await?)
 }
 
-fn stack(keys: &Keys, sessions: Arc<dyn DynSessionStore>, accounts: Arc<dyn DynAccountStore>) -> Result<Stack, Failure> {
-    let site = SitePolicy::new(AllowedHosts::new(["bench.test"])?).trust_proxy("127.0.0.1/32".parse()?);
+fn stack(
+    keys: &Keys,
+    sessions: Arc<dyn DynSessionStore>,
+    accounts: Arc<dyn DynAccountStore>,
+) -> Result<Stack, Failure> {
+    let site =
+        SitePolicy::new(AllowedHosts::new(["bench.test"])?).trust_proxy("127.0.0.1/32".parse()?);
     let cors = CorsPolicy::new(["https://app.example"])?
         .allow_credentials()
         .methods(&[Method::GET, Method::POST])
@@ -152,7 +157,10 @@ struct Transfer {
 
 impl Transfer {
     fn is_valid(&self) -> bool {
-        let address = self.to.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
+        let address = self
+            .to
+            .split_once('@')
+            .is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'));
         let lengths = self.to.chars().count() <= 254 && self.memo.chars().count() <= 140;
         address && lengths && (1..=1_000_000).contains(&self.amount)
     }
