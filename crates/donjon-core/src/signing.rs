@@ -116,8 +116,12 @@ impl Tag {
     #[must_use]
     pub fn to_hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-        self.as_bytes().iter().flat_map(digits).map(char::from).collect()
+        let mut hex = String::with_capacity(2 * self.len);
+        for byte in self.as_bytes() {
+            hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+        hex
     }
 
     fn to_base64(&self) -> String {

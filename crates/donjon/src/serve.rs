@@ -21,7 +21,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::future::RouteFuture;
 use donjon_core::origin::{Connection, Scheme};
-use http::Request;
+use http::{Extensions, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -89,7 +89,7 @@ impl Server {
             match accepted {
                 Ok((stream, peer, place)) => {
                     let connection = Connection { peer, local, scheme: Scheme::Http };
-                    let site = Site { router: self.router.clone(), connection };
+                    let site = Site::new(self.router.clone(), connection);
                     let served = serve(stream, site, self.header_deadline, stopped.clone());
                     tokio::spawn(async move {
                         served.await;
@@ -147,7 +147,31 @@ async fn accept(
 /// The router as hyper calls it, for one connection.
 struct Site {
     router: Router,
-    connection: Connection,
+    words: Extensions,
+}
+
+impl Site {
+    fn new(router: Router, connection: Connection) -> Self {
+        let mut words = roomy();
+        words.insert(connection);
+        Self { router, words }
+    }
+}
+
+/// Extensions without a word in them and with room for those that the rooms will leave: cloned for
+/// each request, they need not grow three times.
+fn roomy() -> Extensions {
+    #[derive(Clone)]
+    struct Place<const N: usize>;
+    let mut words = Extensions::new();
+    macro_rules! occupy_and_leave {
+        ($($place:literal)*) => {
+            $(words.insert(Place::<$place>);)*
+            $(words.remove::<Place<$place>>();)*
+        };
+    }
+    occupy_and_leave!(0 1 2 3 4 5 6 7);
+    words
 }
 
 impl hyper::service::Service<Request<Incoming>> for Site {
@@ -157,7 +181,7 @@ impl hyper::service::Service<Request<Incoming>> for Site {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(self.connection);
+        request.extensions_mut().extend(self.words.clone());
         self.router.clone().call(request)
     }
 }
