@@ -36,7 +36,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
-use hmac::digest::{Digest, Update, common::BlockSizeUser};
+use hmac::digest::{Digest, Output, Update, common::BlockSizeUser};
 use hmac::{KeyInit, Mac as _, SimpleHmac};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -146,8 +146,13 @@ pub fn salted_hmac(salt: &[u8], value: &[u8], key: &SecretKey, algorithm: Algori
     }
 }
 
+/// `H(salt ‖ key)`: the key for one purpose.
+fn derived_key<D: Digest + Update>(salt: &[u8], key: &SecretKey) -> Output<D> {
+    D::new().chain(salt).chain(key.expose()).finalize()
+}
+
 fn hmac_of<D: Digest + BlockSizeUser + Update>(salt: &[u8], value: &[u8], key: &SecretKey) -> Tag {
-    let derived = D::new().chain(salt).chain(key.expose()).finalize();
+    let derived = derived_key::<D>(salt, key);
     // HMAC takes a key of any length, so this never fails; a tag of no bytes matches nothing.
     match SimpleHmac::<D>::new_from_slice(&derived) {
         Ok(mut mac) => {
@@ -166,9 +171,8 @@ impl SaltedMac {
     /// For the purpose that `salt` names, under this key.
     #[must_use]
     pub fn new(salt: &[u8], key: &SecretKey) -> Self {
-        let derived = <sha2::Sha256 as Digest>::new().chain(salt).chain(key.expose()).finalize();
         // HMAC takes a key of any length, so this never fails.
-        Self(hmac::Hmac::new_from_slice(&derived).ok())
+        Self(hmac::Hmac::new_from_slice(&derived_key::<sha2::Sha256>(salt, key)).ok())
     }
 
     /// The keyed hash of `value`.

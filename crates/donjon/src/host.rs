@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use donjon_core::event::Event;
-use donjon_core::origin::{Connection, Scheme, Site, SitePolicy};
+use donjon_core::origin::{Connection, Site, SitePolicy};
 use http::{Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -82,24 +82,23 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match admit(&self.policy, &mut request) {
-            Ok(_) => Answer::pass(self.inner.call(request)),
+            Ok(()) => Answer::pass(self.inner.call(request)),
             Err(refusal) => Answer::with(refusal),
         }
     }
 }
 
-/// Leaves a [`Site`] in a request that may go on, and tells its scheme.
+/// Leaves a [`Site`] in a request that may go on.
 pub(crate) fn admit<B, R: From<Bytes>>(
     policy: &SitePolicy,
     request: &mut Request<B>,
-) -> Result<Scheme, Response<R>> {
+) -> Result<(), Response<R>> {
     let connection = request.extensions().get::<Connection>();
     let site = policy.resolve(request.headers(), request.uri().authority(), connection);
-    let scheme = site.scheme();
     match decide(&site) {
         Decision::Accept => {
             request.extensions_mut().insert(site);
-            Ok(scheme)
+            Ok(())
         }
         Decision::Refuse => {
             let sent = site.host().err().map(|host| host.sent()).unwrap_or_default();

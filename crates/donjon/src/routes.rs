@@ -138,11 +138,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             let path = route.path.clone();
             router = router.route(&path, route.protected(&stack, &pages));
         }
-        let not_found = Router::new()
-            .fallback(self.not_found)
-            .layer(Extension(pages))
-            .layer(stack.layer())
-            .layer(Extension(CsrfRoute::Exempt));
+        let not_found = Router::new().fallback(self.not_found).layer((
+            Extension(CsrfRoute::Exempt),
+            stack.layer(),
+            Extension(pages),
+        ));
         Ok(router.merge(not_found))
     }
 }

@@ -89,8 +89,8 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let mut visit = Visit::begin(&self.outer, &mut request);
         let answer = match visit.enter(&mut request) {
-            None => Answer::pass(self.inner.call(request)),
-            Some(response) => Answer::with(response),
+            Ok(()) => Answer::pass(self.inner.call(request)),
+            Err(response) => Answer::with(response),
         };
         GuardedFuture { course: Course::Running { answer, visit: Some(visit) } }
     }
@@ -111,12 +111,8 @@ impl Visit {
         Self { outer: Arc::clone(outer), nonce, hsts: None, cors: None, session: None }
     }
 
-    /// Through the rooms on the way in; the response, if one of them answers.
-    fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Option<Response<R>> {
-        self.admit(request).err()
-    }
-
-    fn admit<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
+    /// Through the rooms on the way in; an error is the answer of the one that gives it.
+    fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
         host::admit(&self.outer.site, request)?;
         self.hsts = https::admit(&self.outer.https, request)?;
         if let Some(policy) = &self.outer.cors {
