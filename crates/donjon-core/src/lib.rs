@@ -16,6 +16,7 @@
 //! | [`session`] | records, keys, the store's contract and the handle of a request |
 //! | [`account`] | users and the contract of the store that has them |
 //! | [`event`] | what happened, for the security log |
+//! | [`visit`] | what a stack of rooms knows of one request |
 
 pub mod account;
 pub mod clock;
@@ -27,3 +28,4 @@ pub mod origin;
 pub mod secret;
 pub mod session;
 pub mod signing;
+pub mod visit;

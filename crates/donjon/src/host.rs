@@ -81,25 +81,25 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match admit(&self.policy, &mut request) {
-            Ok(()) => Answer::pass(self.inner.call(request)),
+        match admit(&self.policy, &request) {
+            Ok(site) => {
+                request.extensions_mut().insert(site);
+                Answer::pass(self.inner.call(request))
+            }
             Err(refusal) => Answer::with(refusal),
         }
     }
 }
 
-/// Leaves a [`Site`] in a request that may go on.
+/// Who the site is for a request that may go on.
 pub(crate) fn admit<B, R: From<Bytes>>(
     policy: &SitePolicy,
-    request: &mut Request<B>,
-) -> Result<(), Response<R>> {
+    request: &Request<B>,
+) -> Result<Site, Response<R>> {
     let connection = request.extensions().get::<Connection>();
     let site = policy.resolve(request.headers(), request.uri().authority(), connection);
     match decide(&site) {
-        Decision::Accept => {
-            request.extensions_mut().insert(site);
-            Ok(())
-        }
+        Decision::Accept => Ok(site),
         Decision::Refuse => {
             let sent = site.host().err().map(|host| host.sent()).unwrap_or_default();
             Event::HostRefused { host: &sent, path: request.uri().path() }.emit();

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use donjon_core::origin::{Scheme, Site};
+use donjon_core::visit::word;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -135,21 +136,23 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match admit(&self.policy, &request) {
+        let site = word(request.extensions());
+        // Without a host room outside nothing is known of the connection, and nothing is sent.
+        let admitted = site.map_or(Ok(None), |site| admit(&self.policy, &site, request.uri()));
+        match admitted {
             Ok(hsts) => HttpsFuture { hsts, answer: Answer::pass(self.inner.call(request)) },
             Err(refusal) => HttpsFuture { hsts: None, answer: Answer::with(refusal) },
         }
     }
 }
 
-/// The HSTS header for a request that may go on. Without a host room outside nothing is known of the
-/// connection, and nothing is sent.
-pub(crate) fn admit<B, R: From<Bytes>>(
+/// The HSTS header for a request that may go on.
+pub(crate) fn admit<R: From<Bytes>>(
     policy: &HttpsPolicy,
-    request: &Request<B>,
+    site: &Site,
+    uri: &Uri,
 ) -> Result<Option<HeaderValue>, Response<R>> {
-    let Some(site) = request.extensions().get::<Site>() else { return Ok(None) };
-    match decide(policy, site, request.uri()) {
+    match decide(policy, site, uri) {
         Decision::Redirect(address) => Err(redirect(StatusCode::MOVED_PERMANENTLY, &address)),
         Decision::Pass if site.scheme() == Scheme::Https => Ok(policy.hsts.clone()),
         Decision::Pass => Ok(None),

@@ -10,6 +10,7 @@
 //! 4. A page that fails is status 500, or 503 if the store did; the log has the reason, the visitor a
 //!    sentence.
 
+use std::any::Any;
 use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use donjon_core::account::User;
 use donjon_core::event::Event;
+use donjon_core::visit::{Words, offer, word};
 use donjon_html::template::{Map, Object, RenderError, Surroundings, Templates, Value, Variables};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
@@ -40,6 +42,12 @@ struct Shared {
 impl Pages {
     pub(crate) fn new(templates: Templates, names: Names) -> Self {
         Self(Arc::new(Shared { templates, names }))
+    }
+}
+
+impl Words for Pages {
+    fn fill(self: Arc<Self>, slot: &mut dyn Any) {
+        offer(slot, || Some(Self::clone(&self)));
     }
 }
 
@@ -254,10 +262,10 @@ impl<S: Sync> FromRequestParts<S> for Page {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let extensions = &parts.extensions;
         Ok(Self {
-            pages: extensions.get::<Pages>().cloned().ok_or(MissingTemplates)?,
-            csrf: extensions.get::<CsrfToken>().cloned(),
-            nonce: extensions.get::<CspNonce>().cloned(),
-            auth: extensions.get::<Auth>().cloned(),
+            pages: word(extensions).ok_or(MissingTemplates)?,
+            csrf: word(extensions),
+            nonce: word(extensions),
+            auth: word(extensions),
             path: parts.uri.path().into(),
             status: StatusCode::OK,
         })

@@ -11,6 +11,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::Arc;
 
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
@@ -132,23 +133,20 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     /// As axum's `Router::route` does, for two routes of one path and for paths that can't be one.
     pub fn into_router(self, stack: Stack, templates: Templates) -> Result<Router<S>, RoutesError> {
         let names = self.names()?;
-        let pages = Pages::new(templates, names);
+        let stack = stack.with_words(Arc::new(Pages::new(templates, names)));
         let mut router = Router::new();
         for route in self.routes {
             let path = route.path.clone();
-            router = router.route(&path, route.protected(&stack, &pages));
+            router = router.route(&path, route.protected(&stack));
         }
-        let not_found = Router::new().fallback(self.not_found).layer((
-            Extension(CsrfRoute::Exempt),
-            stack.layer(),
-            Extension(pages),
-        ));
+        let layers = (Extension(CsrfRoute::Exempt), stack.layer());
+        let not_found = Router::new().fallback(self.not_found).layer(layers);
         Ok(router.merge(not_found))
     }
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
-    fn protected(self, stack: &Stack, pages: &Pages) -> MethodRouter<S> {
+    fn protected(self, stack: &Stack) -> MethodRouter<S> {
         let handlers = match self.csrf {
             CsrfMode::CookieEnsured => {
                 self.handlers.layer::<_, Infallible>(stack.ensure_csrf_cookie())
@@ -159,9 +157,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             Access::Users => handlers.layer::<_, Infallible>(LoginRequiredLayer),
             Access::Everybody => handlers,
         };
-        // One call: each boxes the service once more.
-        let layers = (stack.layer(), Extension(pages.clone()));
-        let handlers = handlers.layer::<_, Infallible>(layers);
+        let handlers = handlers.layer::<_, Infallible>(stack.layer());
         match self.csrf {
             CsrfMode::Exempt => handlers.layer(Extension(CsrfRoute::Exempt)),
             CsrfMode::Checked | CsrfMode::CookieEnsured => handlers,

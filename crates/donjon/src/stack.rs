@@ -18,6 +18,9 @@
 //! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |
 //! | auth | never | [`Auth`](crate::auth::Auth), which asks when it is asked |
 //!
+//! What a room leaves behind is made when somebody takes it: by its extractor, or outside of axum by
+//! [`word`](donjon_core::visit::word). A request that touches nothing pays for nothing.
+//!
 //! ```
 //! use std::sync::Arc;
 //!
@@ -53,6 +56,8 @@ use std::sync::Arc;
 use donjon_core::account::DynAccountStore;
 use donjon_core::origin::SitePolicy;
 use donjon_core::session::DynSessionStore;
+#[cfg(feature = "axum")]
+use donjon_core::visit::Words;
 
 use crate::auth::{AuthLayer, AuthPolicy};
 use crate::cors::CorsPolicy;
@@ -63,8 +68,9 @@ use crate::https::HttpsPolicy;
 use crate::session::{SessionLayer, SessionPolicy};
 
 mod service;
+mod visit;
 
-use service::Outer;
+use service::Rooms;
 pub use service::{Guarded, GuardedFuture, StackLayer};
 
 /// The policies of a stack that is to be.
@@ -132,16 +138,19 @@ impl StackBuilder {
         if !mistakes.is_empty() {
             return Err(StackErrors(mistakes));
         }
-        let outer = Outer {
+        let rooms = Rooms {
             headers: self.headers,
             csp: self.csp,
             site: self.site,
             https: self.https,
             cors: self.cors,
             sessions: self.sessions.map(|(policy, store)| SessionLayer::new(policy, store)),
+            csrf: None,
+            auth: None,
+            words: None,
         };
         let auth = self.accounts.map(|(policy, store)| AuthLayer::new(policy, store));
-        Ok(Stack(StackLayer::new(outer, CsrfLayer::new(self.csrf), auth)))
+        Ok(Stack(StackLayer::new(rooms, CsrfLayer::new(self.csrf), auth)))
     }
 
     fn mistakes(&self) -> Vec<StackError> {
@@ -254,6 +263,12 @@ impl Stack {
     #[cfg(feature = "axum")]
     pub(crate) fn layer(&self) -> StackLayer {
         self.0.clone()
+    }
+
+    /// The same stack, with more words for handlers to ask for.
+    #[cfg(feature = "axum")]
+    pub(crate) fn with_words(&self, words: Arc<dyn Words>) -> Self {
+        Self(self.0.with_words(words))
     }
 
     /// The layer that makes every response set the CSRF cookie.

@@ -23,6 +23,7 @@ use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{Scheme, SitePolicy, TrustedOrigins};
 use donjon_core::secret::Keys;
 use donjon_core::session::Session;
+use donjon_core::visit::word;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use site::{Accounts, Browser, PASSWORD, Reply, Sessions, cheap, connection, people};
@@ -359,9 +360,9 @@ async fn any_tower_service_can_stand_inside_without_a_router() {
     async fn handler(
         request: Request<ReadBody<Full<Bytes>>>,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
-        let session = request.extensions().get::<Session>().unwrap();
+        let session: Session = word(request.extensions()).unwrap();
         session.insert("tea", &1).await.unwrap();
-        let token = request.extensions().get::<CsrfToken>().unwrap().mint();
+        let token = word::<CsrfToken>(request.extensions()).unwrap().mint();
         Ok(Response::new(Full::from(token)))
     }
     let sessions = Sessions::default();

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use donjon_core::account::User;
 use donjon_core::event::Event;
 use donjon_core::origin::{Scheme, Site, is_safe_redirect};
+use donjon_core::visit::word;
 use http::request::Parts;
 use http::{StatusCode, Uri};
 
@@ -39,7 +40,7 @@ impl<S: Sync> FromRequestParts<S> for Auth {
     type Rejection = MissingAuthLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or(MissingAuthLayer)
+        word(&parts.extensions).ok_or(MissingAuthLayer)
     }
 }
 
@@ -66,8 +67,7 @@ impl IntoResponse for Refused {
 }
 
 async fn user_of(parts: &Parts) -> Result<(Auth, Option<Arc<User>>), Refused> {
-    let auth = parts.extensions.get::<Auth>().cloned();
-    let auth = auth.ok_or(Refused::Missing(MissingAuthLayer))?;
+    let auth: Auth = word(&parts.extensions).ok_or(Refused::Missing(MissingAuthLayer))?;
     let user = auth.user().await.map_err(Refused::Failed)?;
     Ok((auth, user))
 }
@@ -143,8 +143,8 @@ impl<S: Sync> FromRequestParts<S> for SafeNext {
     type Rejection = MissingAuthLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let auth = parts.extensions.get::<Auth>().ok_or(MissingAuthLayer)?;
-        let site = parts.extensions.get::<Site>().ok_or(MissingAuthLayer)?;
+        let auth: Auth = word(&parts.extensions).ok_or(MissingAuthLayer)?;
+        let site: Site = word(&parts.extensions).ok_or(MissingAuthLayer)?;
         // Without a host of its own the site has only its paths to go to.
         let host = site.host().map(|host| host.as_str().to_owned()).unwrap_or_default();
         let asked = next_in(&parts.uri, &auth.policy().next_field);

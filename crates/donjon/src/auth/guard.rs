@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use donjon_core::event::Event;
+use donjon_core::visit::word;
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -92,7 +93,7 @@ where
 
 /// The refusal, if the visitor is not let in.
 async fn admit<R: From<Bytes>>(parts: &Parts) -> Option<Response<R>> {
-    let Some(auth) = parts.extensions.get::<Auth>().cloned() else {
+    let Some(auth) = word::<Auth>(&parts.extensions) else {
         Event::Misconfigured {
             problem: &"a route demands a log-in, and no auth layer is outside of it",
         }

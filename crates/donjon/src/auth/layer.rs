@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use donjon_core::account::DynAccountStore;
 use donjon_core::session::{Rotation, Session};
-use http::Request;
+use donjon_core::visit::word;
+use http::{Request, Uri};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -17,6 +18,11 @@ use super::policy::AuthPolicy;
 pub struct AuthLayer(Arc<AuthContext>);
 
 impl AuthLayer {
+    /// The visitor of this session, who asked for `asked`.
+    pub(crate) fn visitor(&self, session: Session, rotation: Option<Rotation>, asked: Uri) -> Auth {
+        Auth::new(Arc::clone(&self.0), session, rotation, asked)
+    }
+
     /// Users of this store, recognised by this policy.
     #[must_use]
     pub fn new(policy: AuthPolicy, accounts: Arc<dyn DynAccountStore>) -> Self {
@@ -55,8 +61,8 @@ where
         let asked = request.uri().clone();
         let extensions = request.extensions_mut();
         // Without a session nobody can be recognised: whoever asks for the user then gets a 500.
-        if let Some(session) = extensions.get::<Session>().cloned() {
-            let rotation = extensions.get::<Rotation>().cloned();
+        if let Some(session) = word::<Session>(extensions) {
+            let rotation = word(extensions);
             extensions.insert(Auth::new(Arc::clone(&self.context), session, rotation, asked));
         }
         self.inner.call(request)

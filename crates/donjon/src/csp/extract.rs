@@ -2,6 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use donjon_core::visit::word;
 use http::StatusCode;
 use http::request::Parts;
 
@@ -22,6 +23,6 @@ impl<S: Sync> FromRequestParts<S> for CspNonce {
     type Rejection = MissingCspLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or(MissingCspLayer)
+        word(&parts.extensions).ok_or(MissingCspLayer)
     }
 }

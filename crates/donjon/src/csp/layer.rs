@@ -41,6 +41,11 @@ impl CspNonce {
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(policy);
     }
 
+    /// Adds the policy to a response whose nonce nobody has read.
+    pub(crate) fn unread(policy: &CspPolicy, headers: &mut HeaderMap) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| policy.header(None));
+    }
+
     /// The nonce, if somebody has read it.
     fn used(&self) -> Option<&str> {
         self.0.get().map(String::as_str)

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use donjon_core::cookie::Https;
-use donjon_core::session::{Rotate, Session};
+use donjon_core::session::{Rotate, Rotation, Session};
 
 use super::decision::Stored;
 use super::policy::{CsrfPolicy, Tokens};
@@ -44,6 +44,11 @@ impl CsrfToken {
             Tokens::MaskedOrPlain => secret.mask(),
             Tokens::BoundToSession(_) => self.0.with_session_key(|key| secret.bound_to(key)).mask(),
         }
+    }
+
+    /// The word by which a log-in rotates this secret.
+    pub(crate) fn rotation(&self) -> Rotation {
+        self.0.rotation()
     }
 
     /// Draws a new secret, which the response sets. Django: `rotate_token(request)`.
@@ -88,6 +93,16 @@ impl Cell {
     /// The secret that the request came with.
     pub(super) fn stored(&self) -> Stored {
         self.state().stored.clone()
+    }
+
+    /// Came the request with a secret, or with a session to bind its tokens to?
+    pub(super) fn has_secret(&self) -> bool {
+        !self.session_key.is_empty() || !matches!(self.state().stored, Stored::Missing)
+    }
+
+    /// The rotation of this secret, for whoever logs in.
+    pub(super) fn rotation(self: &Arc<Self>) -> Rotation {
+        Rotation::new(Arc::clone(self) as _)
     }
 
     /// The session's key that the request came with.

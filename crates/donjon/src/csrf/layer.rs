@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use donjon_core::cookie::{CookieSettings, Cookies};
+use donjon_core::cookie::{CookieSettings, Cookies, Https};
 use donjon_core::event::Event;
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{Connection, Site, SitePolicy};
-use donjon_core::session::{Rotation, Session};
+use donjon_core::session::Session;
+use donjon_core::visit::{Visit, word};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
@@ -21,7 +22,7 @@ use tower_service::Service;
 
 use super::body::{ReadBody, search};
 use super::cell::{Cell, CsrfToken};
-use super::decision::{Decision, Reason, Stored, Submitted, compare, decide, joined};
+use super::decision::{Decision, Reason, Stored, Submitted, compare, decide, is_safe, joined};
 use super::failure::Failure;
 use super::policy::{
     Caching, CsrfPolicy, Duplicates, Provenance, SESSION_KEY, SecretStorage, Tokens,
@@ -128,7 +129,7 @@ pin_project! {
     #[project = Projected]
     enum Course<F, R, E> {
         // The request went on as it came.
-        Passed { #[pin] inner: F, cell: Arc<Cell> },
+        Passed { #[pin] inner: F, cell: Option<Arc<Cell>> },
         // The request was refused by its head.
         Refused { response: Option<Response<R>> },
         // The token must be looked for in the body, or the secret in the session.
@@ -146,7 +147,9 @@ where
         match self.project().course.project() {
             Projected::Passed { inner, cell } => {
                 let mut response = ready!(inner.poll(cx))?;
-                set_cookie(cell, response.headers_mut());
+                if let Some(cell) = cell {
+                    set_cookie(cell, response.headers_mut());
+                }
                 Poll::Ready(Ok(response))
             }
             // A future that is polled again after it was ready never wakes up, as tower permits.
@@ -186,11 +189,16 @@ where
             let reading = Box::pin(with_session(layer, inner, parts, body));
             return CsrfFuture { course: Course::Reading { reading } };
         }
+        if self.layer.passes_unseen(&mut parts) {
+            let request = Request::from_parts(parts, ReadBody::untouched(body));
+            let inner = self.inner.call(request);
+            return CsrfFuture { course: Course::Passed { inner, cell: None } };
+        }
         let (cell, verdict) = self.layer.meet(&mut parts, None);
         let course = match verdict {
             Verdict::Pass => {
                 let request = Request::from_parts(parts, ReadBody::untouched(body));
-                Course::Passed { inner: self.inner.call(request), cell }
+                Course::Passed { inner: self.inner.call(request), cell: Some(cell) }
             }
             Verdict::Refuse(refusal) => {
                 Course::Refused { response: Some(self.layer.refused(&parts, &cell, &refusal)) }
@@ -238,7 +246,7 @@ where
     B: Body<Data = Bytes> + Unpin,
     R: From<Bytes>,
 {
-    let Some(session) = parts.extensions.get::<Session>().cloned() else {
+    let Some(session) = word::<Session>(&parts.extensions) else {
         Event::Misconfigured { problem: &"CSRF secrets are kept in the session, and no session layer is outside of the CSRF layer" }.emit();
         return Ok(refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n"));
     };
@@ -330,6 +338,42 @@ impl CsrfLayer {
             && parts.extensions.get::<CsrfToken>().is_none()
     }
 
+    /// In a stack, which makes the token when it is asked for, a request that can be no forgery goes on
+    /// without a look at its secret.
+    fn passes_unseen(&self, parts: &mut Parts) -> bool {
+        self.mode == Mode::Protect
+            && !matches!(self.policy.storage, SecretStorage::Session { .. })
+            && parts.extensions.get::<Visit>().is_some()
+            && (parts.extensions.remove::<CsrfRoute>().is_some()
+                || (is_safe(&parts.method) && !parts.headers.contains_key(header::UPGRADE)))
+    }
+
+    /// The token of a request that sent the cookies it is made of; `None` without.
+    pub(crate) fn sent(
+        &self,
+        headers: &HeaderMap,
+        https: Https,
+        session: Option<&Session>,
+    ) -> Option<CsrfToken> {
+        let cell = self.cell(headers, https, session.cloned(), None);
+        cell.has_secret().then(|| CsrfToken(Arc::new(cell)))
+    }
+
+    /// The token of a request that sent none of these cookies.
+    pub(crate) fn fresh(&self, https: Https, session: Option<Session>) -> CsrfToken {
+        CsrfToken(Arc::new(self.cell(&HeaderMap::new(), https, session, None)))
+    }
+
+    /// Sets the cookie where a token of this request was made or its secret replaced.
+    pub(crate) fn leave(token: &CsrfToken, headers: &mut HeaderMap) {
+        set_cookie(&token.0, headers);
+    }
+
+    /// Are the secrets kept in cookies?
+    pub(crate) fn keeps_cookies(&self) -> bool {
+        matches!(self.policy.storage, SecretStorage::Cookie(_))
+    }
+
     /// What the head alone refuses, before the session store is asked for the secret. Django asks
     /// first.
     fn refusal_before_session(&self, parts: &Parts) -> Option<Refusal> {
@@ -348,9 +392,12 @@ impl CsrfLayer {
     fn meet(&self, parts: &mut Parts, in_session: Option<Stored>) -> (Arc<Cell>, Verdict) {
         let exempt = self.mode == Mode::Protect && parts.extensions.remove::<CsrfRoute>().is_some();
         let site = self.site_of(parts);
-        let outside = parts.extensions.get::<CsrfToken>().map(|token| Arc::clone(&token.0));
+        let outside = word::<CsrfToken>(&parts.extensions).map(|token| token.0);
         let first = outside.is_none();
-        let cell = outside.unwrap_or_else(|| Arc::new(self.cell(parts, &site, in_session)));
+        let cell = outside.unwrap_or_else(|| {
+            let (https, session) = (site.scheme().https(), word(&parts.extensions));
+            Arc::new(self.cell(&parts.headers, https, session, in_session))
+        });
         if self.mode == Mode::EnsureCookie {
             cell.ensure();
         }
@@ -360,14 +407,20 @@ impl CsrfLayer {
         };
         if first && !matches!(verdict, Verdict::Refuse(_)) {
             parts.extensions.insert(CsrfToken(Arc::clone(&cell)));
-            parts.extensions.insert(Rotation::new(Arc::clone(&cell) as _));
+            parts.extensions.insert(cell.rotation());
         }
         (cell, verdict)
     }
 
     /// Reads the secret.
-    fn cell(&self, parts: &Parts, site: &Site, in_session: Option<Stored>) -> Cell {
-        let cookies = Cookies::of(&parts.headers);
+    fn cell(
+        &self,
+        headers: &HeaderMap,
+        https: Https,
+        session: Option<Session>,
+        in_session: Option<Stored>,
+    ) -> Cell {
+        let cookies = Cookies::of(headers);
         let stored = in_session.unwrap_or_else(|| match &self.policy.storage {
             SecretStorage::Cookie(cookie) => stored(cookies.value(&cookie.name).as_deref()),
             SecretStorage::Session { .. } => Stored::Missing,
@@ -376,21 +429,18 @@ impl CsrfLayer {
             Tokens::MaskedOrPlain => (String::new(), None),
             Tokens::BoundToSession(name) => {
                 let key = cookies.value(name).map(Cow::into_owned).unwrap_or_default();
-                (key, parts.extensions.get::<Session>().cloned())
+                (key, session)
             }
         };
-        Cell::new(Arc::clone(&self.policy), site.scheme().https(), session_key, session, stored)
+        Cell::new(Arc::clone(&self.policy), https, session_key, session, stored)
     }
 
     /// Who the site is: as the host room left it, or as this layer can tell.
-    fn site_of<'a>(&self, parts: &'a Parts) -> Cow<'a, Site> {
-        parts.extensions.get::<Site>().map_or_else(
-            || {
-                let connection = parts.extensions.get::<Connection>();
-                Cow::Owned(self.site.resolve(&parts.headers, parts.uri.authority(), connection))
-            },
-            Cow::Borrowed,
-        )
+    fn site_of(&self, parts: &Parts) -> Site {
+        word(&parts.extensions).unwrap_or_else(|| {
+            let connection = parts.extensions.get::<Connection>();
+            self.site.resolve(&parts.headers, parts.uri.authority(), connection)
+        })
     }
 
     fn check(&self, parts: &Parts, site: &Site, cell: &Cell) -> Verdict {

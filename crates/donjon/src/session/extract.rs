@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use donjon_core::event::Event;
 use donjon_core::session::{Session, SessionError};
+use donjon_core::visit::word;
 use http::StatusCode;
 use http::request::Parts;
 
@@ -59,6 +60,6 @@ impl<S: Sync> FromRequestParts<S> for SessionHandle {
     type Rejection = MissingSessionLayer;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Session>().cloned().map(Self).ok_or(MissingSessionLayer)
+        word(&parts.extensions).map(Self).ok_or(MissingSessionLayer)
     }
 }

@@ -10,7 +10,7 @@ use donjon_core::cookie::{Cookies, Https};
 use donjon_core::event::Event;
 use donjon_core::origin::{Connection, Scheme, Site};
 use donjon_core::session::{DynSessionStore, Session, SessionContext, SessionError, SessionKey};
-use http::{Extensions, HeaderMap, Request, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -40,9 +40,20 @@ impl SessionLayer {
 }
 
 impl SessionLayer {
-    /// Gives the request its session. The stack does so in a service of its own.
-    pub(crate) fn open<B>(&self, request: &mut Request<B>) -> Open {
-        self.0.open(request)
+    /// The session that a request's cookie names, or would name; `None` without the cookie.
+    pub(crate) fn sent(&self, headers: &HeaderMap) -> Option<Session> {
+        let (cookie, session) = self.0.begin(headers);
+        (cookie == Cookie::Sent).then_some(session)
+    }
+
+    /// The session of a request without the cookie.
+    pub(crate) fn fresh(&self) -> Session {
+        Session::new(Arc::clone(&self.0.context), None)
+    }
+
+    /// A session under way, as the stack has it.
+    pub(crate) fn open(&self, session: Session, cookie: Cookie, https: Https, path: Uri) -> Open {
+        Open { shared: Arc::clone(&self.0), session, cookie, https, path }
     }
 }
 
@@ -111,7 +122,7 @@ pub(crate) struct Open {
     session: Session,
     cookie: Cookie,
     https: Https,
-    path: http::Uri,
+    path: Uri,
 }
 
 /// Saves a session, and then gives the response.

@@ -8,13 +8,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use donjon_core::origin::SitePolicy;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use donjon_core::visit::{Visit, Words};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower::layer::util::Identity;
 use tower::util::{Either, option_layer};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::visit::Visiting;
 use crate::auth::{AuthLayer, Auths};
 use crate::cors::{self, CorsPolicy, Preflight};
 use crate::csp::{CspNonce, CspPolicy};
@@ -24,37 +26,56 @@ use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::rejection::Answer;
 use crate::session::SessionLayer;
-use crate::session::layer::{Open, Saving};
+use crate::session::layer::Saving;
 
 /// How many headers the stack may add: room for them is made once.
 const ADDED_HEADERS: usize = 12;
 
-/// The rooms outside of CSRF.
-pub(super) struct Outer {
+/// The rooms of a stack, as every request finds them.
+#[derive(Clone)]
+pub(super) struct Rooms {
     pub(super) headers: HeadersPolicy,
     pub(super) csp: CspPolicy,
     pub(super) site: SitePolicy,
     pub(super) https: HttpsPolicy,
     pub(super) cors: Option<CorsPolicy>,
     pub(super) sessions: Option<SessionLayer>,
+    /// For words made on demand: none where the secret is in the session, which must be waited for.
+    pub(super) csrf: Option<CsrfLayer>,
+    pub(super) auth: Option<AuthLayer>,
+    /// What else handlers may ask for.
+    pub(super) words: Option<Arc<dyn Words>>,
 }
 
 /// The tower layer of a [`Stack`](super::Stack).
 #[derive(Clone)]
 pub struct StackLayer {
-    outer: Arc<Outer>,
+    rooms: Arc<Rooms>,
     csrf: CsrfLayer,
     auth: Either<AuthLayer, Identity>,
 }
 
 impl StackLayer {
-    pub(super) fn new(outer: Outer, csrf: CsrfLayer, auth: Option<AuthLayer>) -> Self {
-        Self { outer: Arc::new(outer), csrf, auth: option_layer(auth) }
+    pub(super) fn new(rooms: Rooms, csrf: CsrfLayer, auth: Option<AuthLayer>) -> Self {
+        let on_demand = csrf.keeps_cookies();
+        let rooms = Rooms {
+            csrf: on_demand.then(|| csrf.clone()),
+            auth: auth.clone().filter(|_| on_demand),
+            ..rooms
+        };
+        Self { rooms: Arc::new(rooms), csrf, auth: option_layer(auth.filter(|_| !on_demand)) }
     }
 
     #[cfg(feature = "axum")]
     pub(super) fn csrf(&self) -> &CsrfLayer {
         &self.csrf
+    }
+
+    /// The same rooms, with more words for handlers to ask for.
+    #[cfg(feature = "axum")]
+    pub(super) fn with_words(&self, words: Arc<dyn Words>) -> Self {
+        let rooms = Rooms { words: Some(words), ..Rooms::clone(&self.rooms) };
+        Self { rooms: Arc::new(rooms), ..self.clone() }
     }
 }
 
@@ -62,14 +83,14 @@ impl<S> Layer<S> for StackLayer {
     type Service = Guarded<S>;
 
     fn layer(&self, handler: S) -> Self::Service {
-        Guarded { outer: Arc::clone(&self.outer), inner: self.csrf.layer(self.auth.layer(handler)) }
+        Guarded { rooms: Arc::clone(&self.rooms), inner: self.csrf.layer(self.auth.layer(handler)) }
     }
 }
 
 /// A service with all rooms around it.
 #[derive(Clone)]
 pub struct Guarded<S> {
-    outer: Arc<Outer>,
+    rooms: Arc<Rooms>,
     inner: Csrf<Either<Auths<S>, S>>,
 }
 
@@ -87,54 +108,63 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut visit = Visit::begin(&self.outer, &mut request);
-        let answer = match visit.enter(&mut request) {
+        let mut passage = Passage::through(&self.rooms);
+        let answer = match passage.enter(&mut request) {
             Ok(()) => Answer::pass(self.inner.call(request)),
             Err(response) => Answer::with(response),
         };
-        GuardedFuture { course: Course::Running { answer, visit: Some(visit) } }
+        GuardedFuture { course: Course::Running { answer, passage: Some(passage) } }
     }
 }
 
 /// What the rooms remember of a request for its response.
-struct Visit {
-    outer: Arc<Outer>,
-    nonce: CspNonce,
+struct Passage {
+    rooms: Arc<Rooms>,
     hsts: Option<HeaderValue>,
-    cors: Option<Vec<(HeaderName, HeaderValue)>>,
-    session: Option<Open>,
+    cors: Option<cors::Decision>,
+    /// None where a room answered before the session's.
+    visiting: Option<Arc<Visiting>>,
 }
 
-impl Visit {
-    fn begin<B>(outer: &Arc<Outer>, request: &mut Request<B>) -> Self {
-        let nonce = CspNonce::give(request);
-        Self { outer: Arc::clone(outer), nonce, hsts: None, cors: None, session: None }
+impl Passage {
+    fn through(rooms: &Arc<Rooms>) -> Self {
+        Self { rooms: Arc::clone(rooms), hsts: None, cors: None, visiting: None }
     }
 
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
     fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
-        host::admit(&self.outer.site, request)?;
-        self.hsts = https::admit(&self.outer.https, request)?;
-        if let Some(policy) = &self.outer.cors {
+        let site = host::admit(&self.rooms.site, request)?;
+        self.hsts = https::admit(&self.rooms.https, &site, request.uri())?;
+        if let Some(policy) = &self.rooms.cors {
             let decision = cors::decide(policy, request.method(), request.headers());
-            self.cors = Some(decision.headers);
-            if decision.preflight == Preflight::Yes {
+            let preflight = decision.preflight;
+            self.cors = Some(decision);
+            if preflight == Preflight::Yes {
                 return Err(cors::layer::preflight());
             }
         }
-        self.session = self.outer.sessions.as_ref().map(|sessions| sessions.open(request));
+        let visiting = Arc::new(Visiting::new(&self.rooms, site, request));
+        request.extensions_mut().insert(Visit::new(Arc::clone(&visiting) as _));
+        self.visiting = Some(visiting);
         Ok(())
     }
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
     fn leave(&mut self, headers: &mut HeaderMap) {
         headers.reserve(ADDED_HEADERS);
-        if let Some(allowed) = self.cors.take() {
-            cors::layer::apply(allowed, headers);
+        if let Some(decision) = self.cors.take() {
+            cors::layer::apply(decision.headers, headers);
         }
         https::apply(self.hsts.take(), headers);
-        self.nonce.apply(&self.outer.csp, headers);
-        self.outer.headers.apply(headers);
+        let visiting = self.visiting.as_deref();
+        if let Some(visiting) = visiting {
+            visiting.set_csrf_cookie(headers);
+        }
+        match visiting.and_then(Visiting::nonce) {
+            Some(nonce) => nonce.apply(&self.rooms.csp, headers),
+            None => CspNonce::unread(&self.rooms.csp, headers),
+        }
+        self.rooms.headers.apply(headers);
     }
 }
 
@@ -149,8 +179,8 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum Course<F, R> {
-        Running { #[pin] answer: Answer<F, R>, visit: Option<Visit> },
-        Saving { saving: Saving<R>, visit: Visit },
+        Running { #[pin] answer: Answer<F, R>, passage: Option<Passage> },
+        Saving { saving: Saving<R>, passage: Passage },
     }
 }
 
@@ -163,26 +193,26 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut course = self.project().course;
-        if let Projected::Running { answer, visit } = course.as_mut().project() {
+        if let Projected::Running { answer, passage } = course.as_mut().project() {
             let response = ready!(answer.poll(cx))?;
             // A future that is polled again after it was ready has nothing left to do.
-            let Some(mut visit) = visit.take() else { return Poll::Ready(Ok(response)) };
-            let ended = match visit.session.take() {
+            let Some(mut passage) = passage.take() else { return Poll::Ready(Ok(response)) };
+            let ended = match passage.visiting.as_deref().and_then(Visiting::open) {
                 Some(session) => session.end(response),
                 None => Ok(response),
             };
             match ended {
                 Ok(mut response) => {
-                    visit.leave(response.headers_mut());
+                    passage.leave(response.headers_mut());
                     return Poll::Ready(Ok(response));
                 }
-                Err(saving) => course.set(Course::Saving { saving, visit }),
+                Err(saving) => course.set(Course::Saving { saving, passage }),
             }
         }
         match course.project() {
-            Projected::Saving { saving, visit } => {
+            Projected::Saving { saving, passage } => {
                 let mut response = ready!(saving.as_mut().poll(cx));
-                visit.leave(response.headers_mut());
+                passage.leave(response.headers_mut());
                 Poll::Ready(Ok(response))
             }
             Projected::Running { .. } => Poll::Pending,

@@ -1,0 +1,113 @@
+//! What the stack knows of one request: the words of its rooms, each made when somebody asks.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use donjon_core::cookie::Https;
+use donjon_core::origin::Site;
+use donjon_core::session::{Rotation, Session};
+use donjon_core::visit::{Words, offer};
+use http::{HeaderMap, Request, Uri};
+
+use super::service::Rooms;
+use crate::auth::Auth;
+use crate::csp::CspNonce;
+use crate::csrf::{CsrfLayer, CsrfToken};
+use crate::session::Cookie;
+use crate::session::layer::Open;
+
+/// One request on its way through the rooms.
+///
+/// A request that sends the cookies of a room has that room's word at once, since the headers go on
+/// with the request; another one's word is made from nothing when it is asked for.
+pub(super) struct Visiting {
+    rooms: Arc<Rooms>,
+    site: Site,
+    asked: Uri,
+    cookie: Cookie,
+    nonce: OnceLock<CspNonce>,
+    session: OnceLock<Session>,
+    token: OnceLock<CsrfToken>,
+    auth: OnceLock<Auth>,
+}
+
+impl Visiting {
+    /// A request that the rooms outside of the session let in.
+    pub(super) fn new<B>(rooms: &Arc<Rooms>, site: Site, request: &Request<B>) -> Self {
+        let headers = request.headers();
+        let session = rooms.sessions.as_ref().and_then(|sessions| sessions.sent(headers));
+        let https = site.scheme().https();
+        let token =
+            rooms.csrf.as_ref().and_then(|csrf| csrf.sent(headers, https, session.as_ref()));
+        Self {
+            rooms: Arc::clone(rooms),
+            site,
+            asked: request.uri().clone(),
+            cookie: if session.is_some() { Cookie::Sent } else { Cookie::Missing },
+            nonce: OnceLock::new(),
+            session: filled(session),
+            token: filled(token),
+            auth: OnceLock::new(),
+        }
+    }
+
+    fn https(&self) -> Https {
+        self.site.scheme().https()
+    }
+
+    fn session(&self) -> Option<Session> {
+        let sessions = self.rooms.sessions.as_ref()?;
+        Some(self.session.get_or_init(|| sessions.fresh()).clone())
+    }
+
+    fn token(&self) -> Option<CsrfToken> {
+        let csrf = self.rooms.csrf.as_ref()?;
+        Some(self.token.get_or_init(|| csrf.fresh(self.https(), self.session())).clone())
+    }
+
+    fn rotation(&self) -> Option<Rotation> {
+        self.token().map(|token| token.rotation())
+    }
+
+    fn auth(&self) -> Option<Auth> {
+        let (room, session) = (self.rooms.auth.as_ref()?, self.session()?);
+        let visitor = || room.visitor(session, self.rotation(), self.asked.clone());
+        Some(self.auth.get_or_init(visitor).clone())
+    }
+
+    /// The session, if there is anything to end.
+    pub(super) fn open(&self) -> Option<Open> {
+        let (sessions, session) = (self.rooms.sessions.as_ref()?, self.session.get()?.clone());
+        Some(sessions.open(session, self.cookie, self.https(), self.asked.clone()))
+    }
+
+    /// The nonce, if somebody asked for it.
+    pub(super) fn nonce(&self) -> Option<&CspNonce> {
+        self.nonce.get()
+    }
+
+    /// Sets the CSRF cookie where a token was made, or a broken secret is to be replaced.
+    pub(super) fn set_csrf_cookie(&self, headers: &mut HeaderMap) {
+        if let Some(token) = self.token.get() {
+            CsrfLayer::leave(token, headers);
+        }
+    }
+}
+
+impl Words for Visiting {
+    fn fill(self: Arc<Self>, slot: &mut dyn Any) {
+        offer(slot, || Some(self.site.clone()));
+        offer(slot, || Some(self.nonce.get_or_init(CspNonce::default).clone()));
+        offer(slot, || self.session());
+        offer(slot, || self.token());
+        offer(slot, || self.rotation());
+        offer(slot, || self.auth());
+        if let Some(words) = &self.rooms.words {
+            Arc::clone(words).fill(slot);
+        }
+    }
+}
+
+fn filled<T>(value: Option<T>) -> OnceLock<T> {
+    value.map(OnceLock::from).unwrap_or_default()
+}
