@@ -1,0 +1,135 @@
+"""Django's gate, asked request by request: a JSON line in, a JSON line out.
+
+A line with "settings" builds the gate anew; one with "request" is put to it.
+"""
+
+import io
+import json
+import logging
+import os
+import sys
+
+import django
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse, HttpResponseRedirect
+from django.test import override_settings
+from django.urls import path
+from django.utils.csp import CSP
+from django.views.decorators.clickjacking import xframe_options_exempt, xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.decorators.csrf import csrf_exempt
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+settings.configure(
+    ALLOWED_HOSTS=["testserver"],
+    CORS_ALLOWED_ORIGINS=[],
+    DEBUG=False,
+    INSTALLED_APPS=["corsheaders"],
+    LOGGING_CONFIG=None,
+    MIDDLEWARE=MIDDLEWARE,
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="the-key-of-no-site-0123456789abcdefghijklmnopqrst",
+    USE_I18N=False,
+)
+django.setup()
+logging.disable(logging.CRITICAL)
+
+
+def page(request):
+    return HttpResponse("ok")
+
+
+def own(request):
+    response = HttpResponse("ok")
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    response["Content-Security-Policy"] = "default-src 'none'"
+    response["Referrer-Policy"] = "no-referrer"
+    response["Vary"] = "Accept"
+    return response
+
+
+def fail(request):
+    raise RuntimeError("on purpose")
+
+
+def redirect(request):
+    return HttpResponseRedirect("/there/")
+
+
+urlpatterns = [
+    path("", page),
+    path("exempt/", csrf_exempt(page)),
+    path("frame/", xframe_options_exempt(page)),
+    path("same/", xframe_options_sameorigin(page)),
+    path("csp/", csp_override({"default-src": [CSP.NONE]})(page)),
+    path("own/", own),
+    path("fail/", fail),
+    path("redirect/", redirect),
+]
+
+
+def environ(request):
+    """The request as a WSGI server would give it."""
+    target, _, query = request["path"].partition("?")
+    body = request["body"].encode()
+    made = {
+        "REQUEST_METHOD": request["method"],
+        "PATH_INFO": target,
+        "QUERY_STRING": query,
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": "testserver",
+        "SERVER_PORT": "443" if request["scheme"] == "https" else "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.url_scheme": request["scheme"],
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request["headers"]:
+        name = name.upper().replace("-", "_")
+        made[name if name == "CONTENT_TYPE" else f"HTTP_{name}"] = value
+    return made
+
+
+def answer(gate, request):
+    heard = {}
+
+    def start_response(status, headers, exc_info=None):
+        heard["status"] = int(status.split()[0])
+        heard["headers"] = [[name.lower(), value] for name, value in headers]
+
+    response = gate(environ(request), start_response)
+    for _ in response:
+        pass
+    response.close()
+    return heard
+
+
+def main():
+    overridden = gate = None
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "settings" in asked:
+            if overridden:
+                overridden.disable()
+            overridden = override_settings(**asked["settings"])
+            overridden.enable()
+            gate = get_wsgi_application()
+            continue
+        print(json.dumps(answer(gate, asked["request"])), flush=True)
+
+
+main()
