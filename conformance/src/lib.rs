@@ -10,6 +10,7 @@
 //! 3. A kind that is not built yet is said, and fails the run only in a file that was named.
 
 pub mod case;
+pub mod cors;
 pub mod csrf;
 pub mod hosts;
 pub mod report;
@@ -107,6 +108,8 @@ pub async fn verdict(case: &Case) -> Verdict {
 async fn answer(case: &Case) -> Answer {
     match case.kind() {
         "request" if case.has("view") => csrf::request(case).await,
+        "request" if case.has("check_request_enabled") => cors::request(case).await,
+        "setting_alias" => cors::setting_alias(case),
         "token" => csrf::token(case),
         "b62" | "signature" | "sign" | "unsign" | "sign_object" | "unsign_object"
         | "signer_new" | "set_signed_cookie" | "get_signed_cookie" => signing::answer(case),

@@ -42,7 +42,7 @@ fn main() -> Result<(), Failure> {
 fn gate(origins: usize) -> Result<StackLayer, Failure> {
     let others = (1..origins).map(|number| format!("https://app{number}.example"));
     let origins: Vec<String> = others.chain([ORIGIN.to_owned()]).collect();
-    let cors = CorsPolicy::new(origins.iter().map(String::as_str))?.allow_credentials();
+    let cors = CorsPolicy::new(origins.iter().map(String::as_str)).allow_credentials().build()?;
     let year = Duration::from_secs(31_536_000);
     let stack = Stack::new(SitePolicy::new(AllowedHosts::new(["bank.example"])?))
         .https(HttpsPolicy::default().redirect().hsts(year, HstsScope::Subdomains))

@@ -30,7 +30,7 @@ use donjon_core::session::{DynSessionStore, MemorySessions, SessionCodec};
 use donjon_db::{Database, DjangoAccounts, DjangoSessions};
 use donjon_html::context;
 use donjon_html::template::Templates;
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 use serde::Deserialize;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -76,10 +76,11 @@ fn stack(
 ) -> Result<Stack, Failure> {
     let site =
         SitePolicy::new(AllowedHosts::new(["bench.test"])?).trust_proxy("127.0.0.1/32".parse()?);
-    let cors = CorsPolicy::new(["https://app.example"])?
+    let cors = CorsPolicy::new(["https://app.example"])
         .allow_credentials()
-        .methods(&[Method::GET, Method::POST])
-        .headers(&[header::CONTENT_TYPE, header::HeaderName::from_static("x-csrftoken")]);
+        .methods(["GET", "POST"])
+        .headers(["content-type", "x-csrftoken"])
+        .build()?;
     let year = Duration::from_secs(31_536_000);
     Ok(Stack::new(site)
         .https(HttpsPolicy::default().redirect().hsts(year, HstsScope::Subdomains))

@@ -6,27 +6,25 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// Adds `name` to `Vary`, unless it or `*` is there already. Names compare without case.
 pub(crate) fn add(headers: &mut HeaderMap, name: &'static str) {
-    if !headers.contains_key(header::VARY) {
+    let Some(first) = headers.get(header::VARY) else {
         headers.insert(header::VARY, HeaderValue::from_static(name));
         return;
-    }
-    let varies = |value: &HeaderValue| {
-        let listed = |entry: &[u8]| {
-            let entry = entry.trim_ascii();
-            entry == b"*" || entry.eq_ignore_ascii_case(name.as_bytes())
-        };
-        value.as_bytes().split(|&byte| byte == b',').any(listed)
     };
-    if headers.get_all(header::VARY).iter().any(varies) {
-        return;
-    }
+    let is = |entry: &[u8]| entry == b"*" || entry.eq_ignore_ascii_case(name.as_bytes());
+    let there = headers.get_all(header::VARY).iter().any(|value| entries(value).any(is));
+    let added = (!there).then_some(name.as_bytes());
+    let listed: Vec<&[u8]> = entries(first).chain(added).collect();
     // Only the first of several is replaced: what else a response varies with stays.
-    if let Some(first) = headers.get_mut(header::VARY)
-        && let Ok(joined) =
-            HeaderValue::from_bytes(&[first.as_bytes(), b", ", name.as_bytes()].concat())
-    {
+    let joined = HeaderValue::from_bytes(&listed.join(&b", "[..]));
+    if let (Ok(joined), Some(first)) = (joined, headers.get_mut(header::VARY)) {
         *first = joined;
     }
+}
+
+/// The names in one header.
+fn entries(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    let entries = value.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    entries.filter(|entry| !entry.is_empty())
 }
 
 #[cfg(test)]
@@ -49,6 +47,7 @@ mod tests {
         assert_eq!(added("accept, COOKIE"), "accept, COOKIE");
         assert_eq!(added("*"), "*");
         assert_eq!(added("Set-Cookie"), "Set-Cookie, Cookie");
+        assert_eq!(added("Accept,  Origin ,,cookie"), "Accept, Origin, cookie");
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn builder() -> StackBuilder {
 }
 
 fn cors(builder: StackBuilder) -> StackBuilder {
-    builder.cors(CorsPolicy::new([FRIEND]).unwrap().allow_credentials())
+    builder.cors(CorsPolicy::new([FRIEND]).allow_credentials().build().unwrap())
 }
 
 fn pages() -> Router {

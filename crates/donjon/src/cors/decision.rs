@@ -1,19 +1,45 @@
-//! What a request is to CORS: pure, without I/O.
+//! What a request is to CORS: pure, without I/O and without an allocation.
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use std::borrow::Cow;
 
-use super::policy::{CorsPolicy, Credentials};
+use donjon_core::origin::{latin1, split_url};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use percent_encoding::percent_decode_str;
+
+use super::policy::{CorsPolicy, CorsRequest, Credentials, Matching, Paths, PrivateNetwork, Reach};
+
+/// The longest `Origin` that is looked up, in bytes: a host of 253 with scheme and port, and room to
+/// spare.
+pub const MAX_ORIGIN: usize = 512;
+
+static REQUEST_PRIVATE_NETWORK: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
 
 /// What is to become of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// Is it a preflight, to be answered here?
-    pub preflight: Preflight,
-    /// The headers that the answer gets besides `Vary`; none if the origin is not allowed.
-    pub headers: Vec<(header::HeaderName, HeaderValue)>,
+pub enum Decision {
+    /// The policy does not reach its path: the response stays as it is.
+    OutOfReach,
+    /// The response varies with `origin`, and nobody but the site itself may read it.
+    Closed(Preflight),
+    /// Its origin may read the response.
+    Open(Opening),
 }
 
-/// Is a request a preflight?
+/// For whom a response is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Is the request a preflight?
+    pub preflight: Preflight,
+    /// The origin, or `*`.
+    pub origin: HeaderValue,
+    /// Is it an OPTIONS request, whose answer tells methods and headers?
+    pub(super) options: bool,
+    /// Does it ask for a private network that is open?
+    pub(super) private_network: bool,
+}
+
+/// Is a request a preflight, to be answered here?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preflight {
     /// Yes.
@@ -22,51 +48,170 @@ pub enum Preflight {
     No,
 }
 
-/// Rules 1, 2 and 4.
-#[must_use]
-pub fn decide(policy: &CorsPolicy, method: &Method, headers: &HeaderMap) -> Decision {
-    let options = method == Method::OPTIONS;
-    let preflight = options && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    Decision {
-        preflight: if preflight { Preflight::Yes } else { Preflight::No },
-        headers: match headers.get(header::ORIGIN) {
-            Some(origin) if policy.origins.contains(origin) => allowed(policy, origin, method),
-            _ => Vec::new(),
-        },
+impl Decision {
+    /// Is the request a preflight, to be answered here?
+    #[must_use]
+    pub fn preflight(&self) -> Preflight {
+        match self {
+            Self::OutOfReach => Preflight::No,
+            Self::Closed(preflight) | Self::Open(Opening { preflight, .. }) => *preflight,
+        }
+    }
+
+    /// May the request's origin read the response?
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+
+    /// Rules 3 and 4: writes the decision into a response's headers.
+    pub fn apply(self, policy: &CorsPolicy, headers: &mut HeaderMap) {
+        let opening = match self {
+            Self::OutOfReach => return,
+            Self::Closed(_) => return crate::vary::add(headers, "origin"),
+            Self::Open(opening) => opening,
+        };
+        crate::vary::add(headers, "origin");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, opening.origin);
+        if policy.credentials == Credentials::Allowed {
+            headers
+                .insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+        if let Some(names) = &policy.expose {
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, names.clone());
+        }
+        if opening.options {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, policy.headers.clone());
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, policy.methods.clone());
+            headers.extend(policy.max_age.clone().map(|age| (header::ACCESS_CONTROL_MAX_AGE, age)));
+        }
+        if opening.private_network {
+            headers.insert(&ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
+        }
     }
 }
 
-fn allowed(
-    policy: &CorsPolicy,
-    origin: &HeaderValue,
-    method: &Method,
-) -> Vec<(header::HeaderName, HeaderValue)> {
-    let mut headers = Vec::with_capacity(6);
-    headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()));
-    if policy.credentials == Credentials::Allowed {
-        headers.push((header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")));
+static ALLOW_PRIVATE_NETWORK: HeaderName =
+    HeaderName::from_static("access-control-allow-private-network");
+
+/// The verdict on a request.
+#[must_use]
+pub fn decide(policy: &CorsPolicy, request: CorsRequest<'_>) -> Decision {
+    if !reaches(policy, request.uri.path()) && !asked(policy, request) {
+        return Decision::OutOfReach;
     }
-    headers
-        .extend(policy.expose.clone().map(|names| (header::ACCESS_CONTROL_EXPOSE_HEADERS, names)));
-    if method == Method::OPTIONS {
-        headers.extend([
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, policy.headers.clone()),
-            (header::ACCESS_CONTROL_ALLOW_METHODS, policy.methods.clone()),
-            (header::ACCESS_CONTROL_MAX_AGE, policy.max_age.clone()),
-        ]);
+    let options = is_options(policy, request.method);
+    let preflight =
+        match options && request.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            true => Preflight::Yes,
+            false => Preflight::No,
+        };
+    match opened(policy, request) {
+        Some(origin) => Decision::Open(Opening {
+            preflight,
+            origin,
+            options,
+            private_network: asks_for_private_network(policy, request.headers),
+        }),
+        None => Decision::Closed(preflight),
     }
-    headers
+}
+
+/// Methods are what they are in capital letters; Django raises the others.
+fn is_options(policy: &CorsPolicy, method: &Method) -> bool {
+    match policy.matching {
+        Matching::Exact => method == Method::OPTIONS,
+        Matching::Split => method.as_str().eq_ignore_ascii_case("OPTIONS"),
+    }
+}
+
+fn reaches(policy: &CorsPolicy, path: &str) -> bool {
+    policy.paths.is_empty()
+        || policy.paths.iter().any(|paths| match paths {
+            Paths::Below(prefix) => path.starts_with(prefix),
+            Paths::Pattern(pattern) => {
+                pattern.matches(&percent_decode_str(path).decode_utf8_lossy())
+            }
+        })
+}
+
+fn asked(policy: &CorsPolicy, request: CorsRequest<'_>) -> bool {
+    policy.hook.as_ref().is_some_and(|hook| hook.allows(request))
+}
+
+/// Rule 1: the origin that may read, as the response names it.
+fn opened(policy: &CorsPolicy, request: CorsRequest<'_>) -> Option<HeaderValue> {
+    let origin = request.headers.get(header::ORIGIN)?;
+    let legal = !origin.is_empty() && origin.len() <= MAX_ORIGIN;
+    if !legal || (policy.matching == Matching::Split && split_url(&latin1(origin)).is_err()) {
+        return None;
+    }
+    let any = policy.reach == Reach::Any;
+    if any && policy.credentials == Credentials::Omitted {
+        return Some(HeaderValue::from_static("*"));
+    }
+    (any || is_named(policy, origin) || asked(policy, request)).then(|| origin.clone())
+}
+
+fn is_named(policy: &CorsPolicy, origin: &HeaderValue) -> bool {
+    policy.origins.contains(origin.as_bytes())
+        || matches_pattern(policy, origin)
+        || (policy.matching == Matching::Split && is_split_alike(policy, &latin1(origin)))
+}
+
+fn matches_pattern(policy: &CorsPolicy, origin: &HeaderValue) -> bool {
+    if policy.patterns.is_empty() {
+        return false;
+    }
+    let text = origin.to_str().map_or_else(|_| Cow::Owned(latin1(origin)), Cow::Borrowed);
+    policy.patterns.iter().any(|pattern| pattern.matches(&text))
+}
+
+/// Django's rule: the same scheme and host, whatever follows.
+fn is_split_alike(policy: &CorsPolicy, origin: &str) -> bool {
+    let parts = |url: &str| split_url(url).ok().map(|url| (url.scheme, url.netloc));
+    let sent = parts(origin);
+    origin != "null" && sent.is_some() && policy.origins().any(|known| parts(known) == sent)
+}
+
+fn asks_for_private_network(policy: &CorsPolicy, headers: &HeaderMap) -> bool {
+    policy.private_network == PrivateNetwork::Open
+        && headers.get(&REQUEST_PRIVATE_NETWORK).is_some_and(|asked| asked == "true")
 }
 
 #[cfg(test)]
 mod tests {
+    use http::Uri;
+
+    use super::super::policy::{CorsBuilder, Reading};
     use super::*;
 
-    fn decision(method: Method, pairs: &[(header::HeaderName, &'static str)]) -> Decision {
-        let policy = CorsPolicy::new(["https://app.example"]).unwrap().allow_credentials();
-        let headers =
-            pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
-        decide(&policy, &method, &headers.collect())
+    const APP: &str = "https://app.example";
+
+    fn decision(
+        builder: CorsBuilder,
+        method: Method,
+        path: &'static str,
+        pairs: &[(&'static str, &'static str)],
+    ) -> (Decision, HeaderMap) {
+        let policy = builder.build().unwrap();
+        let value = HeaderValue::from_static;
+        let headers: HeaderMap =
+            pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect();
+        let uri = Uri::from_static(path);
+        let request = CorsRequest { method: &method, uri: &uri, headers: &headers };
+        let decision = decide(&policy, request);
+        let mut answer = HeaderMap::new();
+        decision.clone().apply(&policy, &mut answer);
+        (decision, answer)
+    }
+
+    fn get(builder: CorsBuilder, origin: &'static str) -> HeaderMap {
+        decision(builder, Method::GET, "/", &[("origin", origin)]).1
+    }
+
+    fn app() -> CorsBuilder {
+        CorsPolicy::new([APP]).allow_credentials()
     }
 
     #[test]
@@ -79,30 +224,96 @@ mod tests {
             "https://app.example/",
             "http://app.example",
             "null",
+            "",
         ] {
-            assert!(
-                decision(Method::GET, &[(header::ORIGIN, origin)]).headers.is_empty(),
-                "{origin}"
-            );
+            let answer = get(app(), origin);
+            assert_eq!(answer.len(), 1, "{origin}");
+            assert_eq!(answer["vary"], "origin");
         }
-        let allowed = decision(Method::GET, &[(header::ORIGIN, "https://app.example")]);
-        assert_eq!(allowed.headers.len(), 2);
-        assert_eq!(allowed.preflight, Preflight::No);
+        let answer = get(app(), APP);
+        assert_eq!(answer["access-control-allow-origin"], APP);
+        assert_eq!(answer["access-control-allow-credentials"], "true");
+        assert_eq!(answer.len(), 3);
     }
 
     #[test]
-    fn rule_2_a_preflight_is_told_apart() {
-        let asked = (header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
-        let origin = (header::ORIGIN, "https://app.example");
-        assert_eq!(
-            decision(Method::OPTIONS, std::slice::from_ref(&asked)).preflight,
-            Preflight::Yes
+    fn rule_2_patterns_and_any_origin() {
+        let pattern = || CorsPolicy::new([]).allow_pattern(r"^https://[a-z]+\.app\.example$");
+        assert!(
+            get(pattern(), "https://a.app.example").contains_key("access-control-allow-origin")
         );
-        assert_eq!(decision(Method::POST, std::slice::from_ref(&asked)).preflight, Preflight::No);
+        assert_eq!(get(pattern(), "https://app.example").len(), 1);
+        let any = get(CorsPolicy::new([]).allow_any_origin(), "https://whoever.example");
+        assert_eq!(any["access-control-allow-origin"], "*");
+        assert_eq!(get(CorsPolicy::new([]).allow_any_origin(), "null").len(), 2);
+    }
+
+    #[test]
+    fn rule_3_a_preflight_is_told_apart() {
+        let asked = ("access-control-request-method", "POST");
+        let origin = ("origin", APP);
+        let preflight = |method, pairs: &[_]| decision(app(), method, "/", pairs).0.preflight();
+        assert_eq!(preflight(Method::OPTIONS, &[asked]), Preflight::Yes);
+        assert_eq!(preflight(Method::OPTIONS, &[asked, ("origin", "null")]), Preflight::Yes);
+        assert_eq!(preflight(Method::POST, &[asked]), Preflight::No);
+        assert_eq!(preflight(Method::OPTIONS, &[origin]), Preflight::No);
+        let (_, answer) = decision(app(), Method::OPTIONS, "/", &[origin, asked]);
+        assert_eq!(answer["access-control-max-age"], "86400");
         assert_eq!(
-            decision(Method::OPTIONS, std::slice::from_ref(&origin)).preflight,
-            Preflight::No
+            answer["access-control-allow-methods"],
+            "DELETE, GET, OPTIONS, PATCH, POST, PUT"
         );
-        assert_eq!(decision(Method::OPTIONS, &[origin, asked]).headers.len(), 5);
+        assert_eq!(answer.len(), 6);
+    }
+
+    #[test]
+    fn rule_5_a_policy_may_reach_some_paths_only() {
+        let api = || app().allow_path("/api/");
+        let at = |path| decision(api(), Method::GET, path, &[("origin", APP)]);
+        assert!(at("/api/x").0.is_open());
+        assert_eq!(at("/").0, Decision::OutOfReach);
+        assert!(at("/").1.is_empty());
+        let pattern = app().allow_path_pattern("/api");
+        assert!(decision(pattern, Method::GET, "/%61pi", &[("origin", APP)]).0.is_open());
+    }
+
+    #[test]
+    fn rule_6_a_function_may_open_what_the_policy_leaves_closed() {
+        let hooked = || {
+            app().allow_path("/api/").allow_if(|request| match request.uri.path() == "/feed" {
+                true => Reading::Allowed,
+                false => Reading::AsThePolicySays,
+            })
+        };
+        let at = |path| decision(hooked(), Method::GET, path, &[("origin", "https://b.example")]).0;
+        assert!(at("/feed").is_open());
+        assert_eq!(at("/api/"), Decision::Closed(Preflight::No));
+        assert_eq!(at("/"), Decision::OutOfReach);
+    }
+
+    #[test]
+    fn rule_7_private_networks_are_closed_unless_somebody_opens_them() {
+        let pairs = [("origin", APP), ("access-control-request-private-network", "true")];
+        let answer = |builder| decision(builder, Method::OPTIONS, "/", &pairs).1;
+        let name = "access-control-allow-private-network";
+        assert!(!answer(app()).contains_key(name));
+        assert_eq!(answer(app().allow_private_network())[name], "true");
+    }
+
+    #[test]
+    fn rule_8_a_long_origin_is_not_looked_up() {
+        let long: &'static str = format!("https://{}.example", "a".repeat(64 * 1024)).leak();
+        assert_eq!(get(CorsPolicy::new([]).danger_any_origin_with_credentials(), long).len(), 1);
+    }
+
+    #[test]
+    fn djangos_rule_splits_the_url() {
+        let django = || app().danger_as_django();
+        for origin in ["HTTPS://app.example", "https://app.example/path?x#y"] {
+            assert_eq!(get(django(), origin)["access-control-allow-origin"], origin);
+        }
+        for origin in ["https://app.example:443", "https://[::1", "https://APP.example"] {
+            assert_eq!(get(django(), origin).len(), 1, "{origin}");
+        }
     }
 }

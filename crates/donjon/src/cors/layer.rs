@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::decision::{Preflight, decide};
-use super::policy::CorsPolicy;
+use super::decision::{Decision, Preflight, decide};
+use super::policy::{CorsPolicy, CorsRequest};
 use crate::rejection::Answer;
-use crate::vary;
 
 /// Answers preflights, and tells browsers who may read the other answers.
 #[derive(Clone, Debug)]
@@ -57,22 +56,22 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let decision = decide(&self.policy, request.method(), request.headers());
-        let answer = match decision.preflight {
+        let decision = judge(&self.policy, &request);
+        let answer = match decision.preflight() {
             Preflight::Yes => Answer::with(preflight()),
             Preflight::No => Answer::pass(self.inner.call(request)),
         };
-        CorsFuture { headers: decision.headers, answer }
+        CorsFuture { policy: Arc::clone(&self.policy), decision: Some(decision), answer }
     }
 }
 
-/// Rule 3, and the headers of an allowed origin.
-pub(crate) fn apply(allowed: Vec<(HeaderName, HeaderValue)>, headers: &mut HeaderMap) {
-    vary::add(headers, "origin");
-    headers.extend(allowed);
+/// The verdict on a request.
+pub(crate) fn judge<B>(policy: &CorsPolicy, request: &Request<B>) -> Decision {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    decide(policy, CorsRequest { method, uri, headers })
 }
 
-/// Rule 2.
+/// Rule 3.
 pub(crate) fn preflight<R: From<Bytes>>() -> Response<R> {
     let mut response = Response::new(R::from(Bytes::new()));
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -82,7 +81,8 @@ pub(crate) fn preflight<R: From<Bytes>>() -> Response<R> {
 pin_project! {
     /// The future of [`Cors`].
     pub struct CorsFuture<F, R> {
-        headers: Vec<(HeaderName, HeaderValue)>,
+        policy: Arc<CorsPolicy>,
+        decision: Option<Decision>,
         #[pin]
         answer: Answer<F, R>,
     }
@@ -97,7 +97,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.answer.poll(cx))?;
-        apply(std::mem::take(this.headers), response.headers_mut());
+        if let Some(decision) = this.decision.take() {
+            decision.apply(this.policy, response.headers_mut());
+        }
         Poll::Ready(Ok(response))
     }
 }

@@ -136,8 +136,8 @@ impl Passage {
         let site = host::admit(&self.rooms.site, request)?;
         self.hsts = https::admit(&self.rooms.https, &site, request.uri())?;
         if let Some(policy) = &self.rooms.cors {
-            let decision = cors::decide(policy, request.method(), request.headers());
-            let preflight = decision.preflight;
+            let decision = cors::layer::judge(policy, request);
+            let preflight = decision.preflight();
             self.cors = Some(decision);
             if preflight == Preflight::Yes {
                 return Err(cors::layer::preflight());
@@ -152,8 +152,8 @@ impl Passage {
     /// Through the rooms on the way out, but for the session, which may have to wait.
     fn leave(&mut self, headers: &mut HeaderMap) {
         headers.reserve(ADDED_HEADERS);
-        if let Some(decision) = self.cors.take() {
-            cors::layer::apply(decision.headers, headers);
+        if let (Some(policy), Some(decision)) = (&self.rooms.cors, self.cors.take()) {
+            decision.apply(policy, headers);
         }
         https::apply(self.hsts.take(), headers);
         let visiting = self.visiting.as_deref();
