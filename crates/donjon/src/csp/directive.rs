@@ -99,16 +99,16 @@ impl Directive {
         }
     }
 
-    /// Where a browser looks next if a policy does not have this directive.
+    /// Where a browser looks next if a policy does not have this directive, in this order.
     #[must_use]
-    pub const fn fallback(self) -> Option<Self> {
+    pub const fn fallbacks(self) -> &'static [Self] {
         match self {
-            Self::ScriptElem | Self::ScriptAttr => Some(Self::Script),
-            Self::StyleElem | Self::StyleAttr => Some(Self::Style),
-            Self::Frame => Some(Self::Child),
-            Self::Worker => Some(Self::Child),
-            Self::Default | Self::BaseUri | Self::FormAction | Self::FrameAncestors => None,
-            _ => Some(Self::Default),
+            Self::ScriptElem | Self::ScriptAttr => &[Self::Script, Self::Default],
+            Self::StyleElem | Self::StyleAttr => &[Self::Style, Self::Default],
+            Self::Worker => &[Self::Child, Self::Script, Self::Default],
+            Self::Frame => &[Self::Child, Self::Default],
+            Self::Default | Self::BaseUri | Self::FormAction | Self::FrameAncestors => &[],
+            _ => &[Self::Default],
         }
     }
 
@@ -116,7 +116,12 @@ impl Directive {
     pub(super) const fn is_active(self) -> bool {
         matches!(
             self,
-            Self::Default | Self::Script | Self::ScriptElem | Self::Worker | Self::Object | Self::BaseUri
+            Self::Default
+                | Self::Script
+                | Self::ScriptElem
+                | Self::Worker
+                | Self::Object
+                | Self::BaseUri
         )
     }
 

@@ -245,7 +245,9 @@ fn is_scheme(text: &str) -> bool {
     text.strip_suffix(':').is_some_and(|name| {
         name.len() <= MAX_SOURCE_BYTES
             && name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || b"0123456789+-.".contains(&byte))
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || b"0123456789+-.".contains(&byte))
     })
 }
 
@@ -256,7 +258,8 @@ fn is_host_and_path(text: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (authority, "*"),
     };
-    let port = port == "*" || (port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit()));
+    let port =
+        port == "*" || (port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit()));
     port && is_host(host) && path.bytes().all(is_legal)
 }
 
@@ -410,7 +413,9 @@ mod tests {
         assert_eq!("nonce".parse::<Source>().unwrap(), Source::NONCE);
         assert!("https://a.example".parse::<Source>().is_ok() && "data:".parse::<Source>().is_ok());
         assert!(Source::sha256_of("x").text().parse::<Source>().unwrap().is_hash());
-        for danger in ["'unsafe-inline'", "unsafe-eval", "'unsafe-hashes'", "*", "http:", "'nonce-abc'"] {
+        for danger in
+            ["'unsafe-inline'", "unsafe-eval", "'unsafe-hashes'", "*", "http:", "'nonce-abc'"]
+        {
             assert!(danger.parse::<Source>().is_err(), "{danger}");
         }
         let error = "'unsafe-inline'".parse::<Source>().unwrap_err().to_string();
