@@ -55,9 +55,9 @@ impl Sent {
         self.excluded.iter().any(|prefix| path.starts_with(prefix))
     }
 
-    fn draw(&self) -> &CspPolicy {
+    fn draw(&self, lot: fn() -> f64) -> &CspPolicy {
         match &self.quiet {
-            Some((share, quiet)) if percent() >= *share => quiet,
+            Some((share, quiet)) if lot() >= *share => quiet,
             _ => &self.policy,
         }
     }
@@ -168,7 +168,7 @@ impl CspPolicies {
     ) {
         let route = response.extensions_mut().remove::<RouteCsp>();
         let nonce = nonce.and_then(CspNonce::used);
-        let decision = decide(self, exclusion, response.status(), route.as_ref());
+        let decision = decide(self, exclusion, response.status(), route.as_ref(), percent);
         decision.apply(nonce, response.headers_mut());
     }
 }
@@ -261,12 +261,14 @@ pub(crate) struct Decision<'p> {
     report_only: Option<&'p CspPolicy>,
 }
 
-/// Which policies a response has: rules 5 and 6.
+/// Which policies a response has: rules 5 and 8. The lot, from 0 to below 100, is drawn only where a
+/// share of the responses reports.
 pub(crate) fn decide<'p>(
     policies: &'p CspPolicies,
     exclusion: Exclusion,
     status: StatusCode,
     route: Option<&'p RouteCsp>,
+    lot: fn() -> f64,
 ) -> Decision<'p> {
     let error = [StatusCode::NOT_FOUND, StatusCode::INTERNAL_SERVER_ERROR].contains(&status);
     if error && policies.errors == OnErrors::Missing {
@@ -277,17 +279,22 @@ pub(crate) fn decide<'p>(
         None => (&Change::Kept, &Change::Kept),
     };
     Decision {
-        enforced: chosen(policies.enforced.as_ref(), exclusion.enforced, enforced),
-        report_only: chosen(policies.report_only.as_ref(), exclusion.report_only, report_only),
+        enforced: chosen(policies.enforced.as_ref(), exclusion.enforced, enforced, lot),
+        report_only: chosen(policies.report_only.as_ref(), exclusion.report_only, report_only, lot),
     }
 }
 
-fn chosen<'p>(site: Option<&'p Sent>, excluded: bool, change: &'p Change) -> Option<&'p CspPolicy> {
+fn chosen<'p>(
+    site: Option<&'p Sent>,
+    excluded: bool,
+    change: &'p Change,
+    lot: fn() -> f64,
+) -> Option<&'p CspPolicy> {
     match change {
         _ if excluded => None,
         Change::Exempt => None,
         Change::Replaced(policy) => Some(policy),
-        Change::Kept => site.map(Sent::draw),
+        Change::Kept => site.map(|sent| sent.draw(lot)),
     }
 }
 
@@ -352,7 +359,7 @@ mod tests {
             (Some(&quiet), Some(&strict), None),
             (Some(&swapped), Some(&other), Some(&strict)),
         ] {
-            let decision = decide(&both, Exclusion::default(), StatusCode::OK, route);
+            let decision = decide(&both, Exclusion::default(), StatusCode::OK, route, percent);
             assert_eq!(decision, Decision { enforced, report_only }, "{route:?}");
         }
     }
@@ -398,20 +405,21 @@ mod tests {
         };
         let policies = with(&settings);
         let enforced = |path, status| {
-            decide(&policies, policies.exclusion(path), status, None).enforced.is_some()
+            decide(&policies, policies.exclusion(path), status, None, percent).enforced.is_some()
         };
         assert!(enforced("/", StatusCode::OK) && !enforced("/open/x", StatusCode::OK));
         assert!(enforced("/", StatusCode::NOT_FOUND));
         let debug = policies.clone().danger_without_on_errors();
         for (status, sent) in [(404, false), (500, false), (403, true), (200, true)] {
             let status = StatusCode::from_u16(status).unwrap();
-            let decision = decide(&debug, Exclusion::default(), status, None);
+            let decision = decide(&debug, Exclusion::default(), status, None, percent);
             assert_eq!(decision.enforced.is_some(), sent, "{status}");
         }
         for (percentage, expected) in [(0.0, 0..=0), (100.0, 1000..=1000), (50.0, 350..=650)] {
             let policies = with(&settings.clone().report_percentage(percentage));
             let reports = |_: &i32| {
-                let decision = decide(&policies, Exclusion::default(), StatusCode::OK, None);
+                let decision =
+                    decide(&policies, Exclusion::default(), StatusCode::OK, None, percent);
                 decision.enforced.is_some_and(CspPolicy::reports)
             };
             let count = (0..1000).filter(reports).count();

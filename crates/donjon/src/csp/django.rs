@@ -4,8 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use http::HeaderValue;
-
 use super::builder::{CspError, CspErrors};
 use super::policy::{CspPolicy, Line, NONCE_PLACE, REPORT_TO, REPORT_URI, join};
 use super::source::Source;
@@ -123,6 +121,16 @@ impl DjangoCsp {
         self
     }
 
+    /// Printable ASCII can't end a header; a NUL would be taken for a nonce.
+    fn checked(&self) -> Result<&Self, CspErrors> {
+        let legal = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let wrong = self.0.iter().filter(|(name, value)| {
+            !legal(name) || value.values().into_iter().flatten().any(|text| !legal(text))
+        });
+        let mistakes: Vec<_> = wrong.map(|(name, _)| CspError::NoHeader(name.clone())).collect();
+        if mistakes.is_empty() { Ok(self) } else { Err(CspErrors(mistakes)) }
+    }
+
     fn value(&self, name: &str) -> Option<&DjangoValue> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
@@ -146,7 +154,7 @@ impl CspPolicy {
             DjangoValue::True => Some(Written::alone(name)),
             _ => Written::by_django(name, &value.values().unwrap_or_default()),
         };
-        written(setting.0.iter().filter_map(line).collect()).map(Some)
+        Ok(Some(written(setting.checked()?.0.iter().filter_map(line).collect())))
     }
 }
 
@@ -203,23 +211,12 @@ fn line(name: &str, values: &[&str]) -> Line {
     Line::new(name.to_owned(), words.map(source).collect())
 }
 
-fn written(directives: Vec<Written>) -> Result<CspPolicy, CspErrors> {
-    let legal = |byte: u8| matches!(byte, b' '..=b'~');
-    let wrong = |one: &&Written| !one.with.replace(NONCE_PLACE, "").bytes().all(legal);
-    let mistakes: Vec<_> = directives
-        .iter()
-        .filter(wrong)
-        .map(|one| CspError::NoHeader(one.line.name.clone().into_owned()))
-        .collect();
+/// A policy of text that was found legal.
+fn written(directives: Vec<Written>) -> CspPolicy {
     let with = join(directives.iter().map(|one| one.with.clone()));
     let bare = join(directives.iter().filter_map(|one| one.bare.clone()));
-    match HeaderValue::try_from(bare) {
-        Ok(bare) if mistakes.is_empty() => {
-            let lines = directives.into_iter().map(|one| one.line).collect();
-            Ok(CspPolicy::compiled(lines, None, &with, bare))
-        }
-        _ => Err(CspErrors(mistakes)),
-    }
+    let lines = directives.into_iter().map(|one| one.line).collect();
+    CspPolicy::compiled(lines, None, &with, bare)
 }
 
 /// A policy as django-csp has it: `CONTENT_SECURITY_POLICY` and `CONTENT_SECURITY_POLICY_REPORT_ONLY`.
@@ -309,9 +306,9 @@ impl DjangoCspSettings {
             _ if name == REPORT_URI => self.report_uri(value),
             _ => Some(Written::by_django_csp(name, &value.values().unwrap_or_default())),
         };
-        let mut lines: Vec<_> = self.directives.0.iter().filter_map(line).collect();
+        let mut lines: Vec<_> = self.directives.checked()?.0.iter().filter_map(line).collect();
         lines.sort_by_key(|one| one.line.name == REPORT_URI);
-        (!lines.is_empty()).then(|| written(lines)).transpose()
+        Ok((!lines.is_empty()).then(|| written(lines)))
     }
 
     /// `report-uri` alone knows no nonce, may come twice, and is dropped if it is empty.

@@ -124,9 +124,6 @@ impl CspPolicy {
     pub(super) fn from_lines(lines: Vec<Line>, endpoints: Option<HeaderValue>) -> Self {
         let with = join(lines.iter().map(Line::text));
         let bare = join(lines.iter().map(|line| line.without_nonce().text()));
-        // A header can be made of all legal text; if it could not, nothing would be allowed.
-        let bare =
-            HeaderValue::try_from(bare).unwrap_or(HeaderValue::from_static("default-src 'none'"));
         Self::compiled(lines, endpoints, &with, bare)
     }
 
@@ -134,8 +131,11 @@ impl CspPolicy {
         lines: Vec<Line>,
         endpoints: Option<HeaderValue>,
         with: &str,
-        bare: HeaderValue,
+        bare: String,
     ) -> Self {
+        // A header can be made of all legal text; if it could not, nothing would be allowed.
+        let bare =
+            HeaderValue::try_from(bare).unwrap_or(HeaderValue::from_static("default-src 'none'"));
         let pieces = with.split(NONCE_PLACE).map(|piece| piece.as_bytes().into()).collect();
         Self(Arc::new(Compiled { lines, endpoints, pieces, bare }))
     }
