@@ -165,7 +165,9 @@ impl CspPolicy {
         let mut text = Vec::with_capacity(around + pieces.len().saturating_sub(1) * each);
         for (at, piece) in pieces.iter().enumerate() {
             if at > 0 {
-                [NONCE_START, nonce, NONCE_END].map(|part| text.extend_from_slice(part));
+                for part in [NONCE_START, nonce, NONCE_END] {
+                    text.extend_from_slice(part);
+                }
             }
             text.extend_from_slice(piece);
         }
