@@ -21,7 +21,7 @@ pub struct CspBuilder {
 
 impl CspBuilder {
     pub(super) fn of(directives: impl IntoIterator<Item = (Directive, Vec<Source>)>) -> Self {
-        let mut builder = Self::from(Vec::new(), None);
+        let mut builder = Self::with_lines(Vec::new(), None);
         for (directive, sources) in directives {
             if builder.find(directive.name()).is_some() {
                 builder.mistakes.push(CspError::Twice(directive));
@@ -31,7 +31,7 @@ impl CspBuilder {
         builder
     }
 
-    pub(super) fn from(lines: Vec<Line>, endpoints: Option<HeaderValue>) -> Self {
+    pub(super) fn with_lines(lines: Vec<Line>, endpoints: Option<HeaderValue>) -> Self {
         Self { lines, endpoints, mistakes: Vec::new() }
     }
 
@@ -46,12 +46,11 @@ impl CspBuilder {
 
     /// Allows one source more. A directive that isn't there yet begins with the sources it fell back
     /// to, so that nothing that worked is refused.
-    pub fn allow(mut self, directive: Directive, source: Source) -> Self {
+    pub fn allow(self, directive: Directive, source: Source) -> Self {
         let mut sources = self.counting(directive);
         sources.retain(|known| *known != Source::NONE && *known != source);
         sources.push(source);
-        self = self.set(directive.name(), sources);
-        self
+        self.set(directive.name(), sources)
     }
 
     /// Takes a directive away: what it ruled falls back to a wider one, or is allowed from everywhere.
@@ -172,31 +171,31 @@ impl CspBuilder {
 /// What would defeat one directive.
 fn mistakes(line: &Line) -> Vec<CspError> {
     let Ok(directive) = line.name.parse::<Directive>() else { return Vec::new() };
-    let trusts = line.has(&Source::NONCE) || line.sources.iter().any(Source::is_hash);
-    let says = |word: &str| line.sources.iter().any(|source| source.text() == word);
     let foreign = |source: &&Source| !directive.understands(source);
     let anybodys =
         |source: &&Source| directive.is_active() && source.is_broad() && !source.is_danger();
-    let found = [
-        (line.sources.is_empty(), CspError::NoSource(directive)),
-        (says("'none'") && line.sources.len() > 1, CspError::NoneBesideOthers(directive)),
-        (says("'strict-dynamic'") && !trusts, CspError::DynamicAlone(directive)),
-        (
-            says("'unsafe-inline'") && (trusts || says("'strict-dynamic'")),
-            CspError::InlineIgnored(directive),
-        ),
-        (
-            says("'unsafe-hashes'") && !line.sources.iter().any(Source::is_hash),
-            CspError::HashesOfNothing(directive),
-        ),
-    ];
-    let mut mistakes: Vec<_> =
-        found.into_iter().filter_map(|(is, mistake)| is.then_some(mistake)).collect();
+    let mut mistakes = contradictions(directive, &line.sources);
     let strange = line.sources.iter().filter(foreign);
     mistakes.extend(strange.map(|source| CspError::Meaningless(directive, source.clone())));
     let broad = line.sources.iter().filter(anybodys);
     mistakes.extend(broad.map(|source| CspError::AnybodysScripts(directive, source.clone())));
     mistakes
+}
+
+/// Sources that undo each other, or do nothing alone.
+fn contradictions(directive: Directive, sources: &[Source]) -> Vec<CspError> {
+    let says = |word: &str| sources.iter().any(|source| source.text() == word);
+    let hashes = sources.iter().any(Source::is_hash);
+    let trusts = hashes || sources.contains(&Source::NONCE);
+    let dynamic = says("'strict-dynamic'");
+    let found = [
+        (sources.is_empty(), CspError::NoSource(directive)),
+        (says("'none'") && sources.len() > 1, CspError::NoneBesideOthers(directive)),
+        (dynamic && !trusts, CspError::DynamicAlone(directive)),
+        (says("'unsafe-inline'") && (trusts || dynamic), CspError::InlineIgnored(directive)),
+        (says("'unsafe-hashes'") && !hashes, CspError::HashesOfNothing(directive)),
+    ];
+    found.into_iter().filter_map(|(is, mistake)| is.then_some(mistake)).collect()
 }
 
 fn is_type_name(name: &str) -> bool {

@@ -117,7 +117,7 @@ impl CspPolicy {
     ///
     /// A policy of Django's settings must pass the rules of this room then.
     pub fn update(&self) -> CspBuilder {
-        CspBuilder::from(self.0.lines.clone(), self.0.endpoints.clone())
+        CspBuilder::with_lines(self.0.lines.clone(), self.0.endpoints.clone())
     }
 
     /// Lines that are known to hold nothing but legal text.
