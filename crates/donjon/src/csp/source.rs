@@ -195,7 +195,7 @@ impl Source {
         matches!(self.0, Kind::Danger(_))
     }
 
-    /// Is it the nonce, or a word that only means something beside scripts or styles?
+    /// Is it the hash of a script or style?
     pub(super) fn is_hash(&self) -> bool {
         ["'sha256-", "'sha384-", "'sha512-"].iter().any(|start| self.text().starts_with(start))
     }
