@@ -47,9 +47,11 @@ from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.http import HttpResponse, HttpResponseForbidden  # noqa: E402
 from django.middleware import csrf  # noqa: E402
+from django.middleware.csp import ContentSecurityPolicyMiddleware  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils import timezone as clock  # noqa: E402
+from django.utils.csp import CSP, build_policy  # noqa: E402
 from django.views.decorators import csrf as decorators  # noqa: E402
 
 
@@ -468,8 +470,63 @@ def session_cases():
         yield {"kind": "auth_hash", "settings": KEYS, "password_hash": password, "expect": expect}
 
 
+def csp_values():
+    yield from (None, False, True, "", "'self'", str(CSP.NONCE), [], [""], ["'self'"], ["a.com", "a.com"])
+    yield from (["'self'", str(CSP.NONCE)], [str(CSP.NONCE)], [str(CSP.NONCE)] * 2, {"b.com", "'self'", "a.com"})
+    yield {str(CSP.NONCE), "'self'"}
+
+
+def csp_json(config):
+    return {name: {"$set": sorted(value)} if isinstance(value, set) else value for name, value in config.items()}
+
+
+def csp_cases():
+    others = {"default-src": ["'self'"], "upgrade-insecure-requests": True}
+    for value, more, nonce in product(csp_values(), [{}, others], [None, "", "abc123"]):
+        config = {"script-src": value, **more}
+        expect = {"policy": build_policy(config, nonce)}
+        yield {"kind": "django_build_policy", "config": csp_json(config), "nonce": nonce, "expect": expect}
+    settings = [{}, {"default-src": ["'self'"]}, {"script-src": [str(CSP.NONCE)], "img-src": None}]
+    for enforced, tried, used in product(settings, settings, [False, True]):
+        yield csp_response(enforced, tried, {}, [], used)
+    for flag, config, used in product(["csp_override", "csp_report_only_override"], settings, [False, True]):
+        yield csp_response(settings[1], settings[2], {flag: config}, [], used)
+    for name in [CSP.HEADER_ENFORCE, CSP.HEADER_REPORT_ONLY]:
+        yield csp_response(settings[1], settings[2], {}, [[str(name), "img-src *"]], False)
+
+
+def csp_response(enforced, tried, flags, headers, used):
+    nonces = []
+
+    def respond(request):
+        response = HttpResponse(headers=dict(headers))
+        for flag, attribute in [("csp_override", "_csp_config"), ("csp_report_only_override", "_csp_ro_config")]:
+            if flag in flags:
+                setattr(response, attribute, flags[flag])
+        if used:
+            nonces.append(str(request._csp_nonce))
+        return response
+
+    words = {"SECURE_CSP": enforced, "SECURE_CSP_REPORT_ONLY": tried}
+    with override_settings(**words):
+        response = ContentSecurityPolicyMiddleware(respond)(RequestFactory().get("/"))
+    names = [str(CSP.HEADER_ENFORCE), str(CSP.HEADER_REPORT_ONLY)]
+    sent = {name: response[name] for name in names if name in response}
+    for nonce in nonces:
+        sent = {name: value.replace(nonce, "{nonce}") for name, value in sent.items()}
+    request = {
+        "method": "GET", "scheme": "http", "host": "testserver", "path": "/", "headers": [], "cookies": [],
+        "body": None, "server": {"name": "testserver", "port": "80"},
+    }  # fmt: skip
+    about = {"length": len(nonces[0]), "url_safe_base64": True} if used else None
+    inner = {"status": 200, "headers": headers, "flags": {**flags, **({"nonce_used": True} if used else {})}}
+    expect = {"status": response.status_code, "view_ran": True, "headers": sent, "nonce": about}
+    return {"kind": "csp", "settings": words, "request": request, "inner_response": inner, "expect": expect}
+
+
 if __name__ == "__main__":
     call_command("migrate", verbosity=0)
     write("signing", signing_cases())
     write("csrf", [*csrf_tokens(), *(csrf_request(*asked) for asked in csrf_requests())])
     write("sessions", session_cases())
+    write("csp", csp_cases())

@@ -11,6 +11,7 @@
 
 pub mod case;
 pub mod cors;
+pub mod csp;
 pub mod csrf;
 pub mod hosts;
 pub mod report;
@@ -122,6 +123,10 @@ async fn answer(case: &Case) -> Answer {
         | "middleware"
         | "auth_hash"
         | "auth_session" => sessions::answer(case).await,
+        "django_build_policy" => csp::django_policy(case),
+        "django_csp_build_policy" => csp::django_csp_policy(case),
+        "django_csp_middleware" => csp::django_csp_middleware(case).await,
+        "csp" => csp::django_middleware(case).await,
         "template" => templates::template(case),
         "host" => hosts::host(case),
         "is_same_domain" => hosts::same_domain(case),

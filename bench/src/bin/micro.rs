@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 use std::{env, process};
 
+use donjon::csp::CspPolicy;
 use donjon::csrf::{
     CsrfPolicy, CsrfSecret, Decision, Stored, Submitted, SubmittedToken, compare, decide,
 };
@@ -37,11 +38,12 @@ struct Work {
     mac: SaltedMac,
     templates: Templates,
     hosts: SitePolicy,
+    csp: CspPolicy,
 }
 
 type Call = fn(&Work);
 
-const CALLS: [(&str, Call); 11] = [
+const CALLS: [(&str, Call); 13] = [
     ("csrf-decision-fetch-metadata", |work| decision(work, &work.browser)),
     ("csrf-decision-origin", |work| decision(work, &work.old_browser)),
     ("csrf-decision-forged", |work| {
@@ -59,6 +61,12 @@ const CALLS: [(&str, Call); 11] = [
         black_box(
             SubmittedToken::parse(&work.token).is_ok_and(|token| token.matches(&work.secret)),
         );
+    }),
+    ("csp-header", |work| {
+        black_box(work.csp.header(None));
+    }),
+    ("csp-header-with-nonce", |work| {
+        black_box(work.csp.header(Some("r4nd0m-_r4nd0m-_r4nd0m")));
     }),
     ("cookie-value", |work| {
         black_box(Cookies::of(&work.cookies).value("csrftoken"));
@@ -134,6 +142,7 @@ impl Work {
             )])
             .expect("a template"),
             hosts,
+            csp: CspPolicy::strict(),
         }
     }
 }

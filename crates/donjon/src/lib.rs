@@ -61,6 +61,7 @@ mod guide {
         Readme: "../../../README.md",
         Existing: "../../../docs/src/existing.md",
         Csrf: "../../../docs/src/csrf.md",
+        Csp: "../../../docs/src/csp.md",
         Proxy: "../../../docs/src/proxy.md",
         Sessions: "../../../docs/src/sessions.md",
         Users: "../../../docs/src/users.md",

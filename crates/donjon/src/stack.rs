@@ -61,7 +61,7 @@ use donjon_core::visit::Words;
 
 use crate::auth::{AuthLayer, AuthPolicy};
 use crate::cors::CorsPolicy;
-use crate::csp::CspPolicy;
+use crate::csp::CspPolicies;
 use crate::csrf::{CsrfLayer, CsrfPolicy};
 use crate::headers::HeadersPolicy;
 use crate::https::HttpsPolicy;
@@ -78,7 +78,7 @@ pub use service::{Guarded, GuardedFuture, StackLayer};
 pub struct StackBuilder {
     site: SitePolicy,
     headers: HeadersPolicy,
-    csp: CspPolicy,
+    csp: CspPolicies,
     https: HttpsPolicy,
     cors: Option<CorsPolicy>,
     csrf: CsrfPolicy,
@@ -93,9 +93,10 @@ impl StackBuilder {
         self
     }
 
-    /// Sends this Content Security Policy. Without this call: [`CspPolicy::strict`].
-    pub fn csp(mut self, policy: CspPolicy) -> Self {
-        self.csp = policy;
+    /// Sends this Content Security Policy, or these. Without this call:
+    /// [`CspPolicy::strict`](crate::csp::CspPolicy::strict).
+    pub fn csp(mut self, policies: impl Into<CspPolicies>) -> Self {
+        self.csp = policies.into();
         self
     }
 
@@ -244,7 +245,7 @@ impl Stack {
         StackBuilder {
             site,
             headers: HeadersPolicy::default(),
-            csp: CspPolicy::strict(),
+            csp: CspPolicies::default(),
             https: HttpsPolicy::default(),
             cors: None,
             csrf: CsrfPolicy::default(),

@@ -6,7 +6,7 @@ use donjon_core::visit::word;
 use http::StatusCode;
 use http::request::Parts;
 
-use super::layer::CspNonce;
+use super::nonce::CspNonce;
 use crate::rejection::refuse;
 
 /// No CSP layer is outside of the handler: the site is put together wrongly. Status 500.

@@ -1,66 +1,27 @@
-//! The tower layer, and the nonce of a response.
+//! The tower layers: one for a site, one for a route.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use base64ct::{Base64UrlUnpadded, Encoding};
-use donjon_core::entropy;
-use http::{HeaderMap, Request, Response, header};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::policy::CspPolicy;
+use super::decision::{CspPolicies, Exclusion, RouteCsp};
+use super::nonce::CspNonce;
 
-/// How many random bytes a nonce has: CSP demands 16 at least.
-const NONCE_BYTES: usize = 16;
-
-/// The nonce of the response to a request; clones are the same nonce.
-#[derive(Clone, Debug, Default)]
-pub struct CspNonce(Arc<OnceLock<String>>);
-
-impl CspNonce {
-    /// The nonce, made now if nobody has read it yet. Django: `csp_nonce`.
-    #[must_use]
-    pub fn read(&self) -> &str {
-        self.0.get_or_init(|| Base64UrlUnpadded::encode_string(&entropy::bytes::<NONCE_BYTES>()))
-    }
-
-    /// Leaves a nonce in a request.
-    pub(crate) fn give<B>(request: &mut Request<B>) -> Self {
-        let nonce = Self::default();
-        request.extensions_mut().insert(nonce.clone());
-        nonce
-    }
-
-    /// Adds the policy, with the nonce if somebody has read it.
-    pub(crate) fn apply(&self, policy: &CspPolicy, headers: &mut HeaderMap) {
-        let policy = || policy.header(self.used());
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(policy);
-    }
-
-    /// Adds the policy to a response whose nonce nobody has read.
-    pub(crate) fn unread(policy: &CspPolicy, headers: &mut HeaderMap) {
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| policy.header(None));
-    }
-
-    /// The nonce, if somebody has read it.
-    fn used(&self) -> Option<&str> {
-        self.0.get().map(String::as_str)
-    }
-}
-
-/// Sends the policy with every response, and gives each request a [`CspNonce`].
+/// Sends the policies with every response, and gives each request a [`CspNonce`].
 #[derive(Clone, Debug)]
-pub struct CspLayer(Arc<CspPolicy>);
+pub struct CspLayer(Arc<CspPolicies>);
 
 impl CspLayer {
-    /// A layer of this policy.
+    /// A layer of these policies; of one that is enforced, if it is one.
     #[must_use]
-    pub fn new(policy: CspPolicy) -> Self {
-        Self(Arc::new(policy))
+    pub fn new(policies: impl Into<CspPolicies>) -> Self {
+        Self(Arc::new(policies.into()))
     }
 }
 
@@ -68,14 +29,14 @@ impl<S> Layer<S> for CspLayer {
     type Service = Csp<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Csp { policy: Arc::clone(&self.0), inner }
+        Csp { policies: Arc::clone(&self.0), inner }
     }
 }
 
 /// The service of [`CspLayer`].
 #[derive(Clone, Debug)]
 pub struct Csp<S> {
-    policy: Arc<CspPolicy>,
+    policies: Arc<CspPolicies>,
     inner: S,
 }
 
@@ -92,15 +53,19 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let nonce = CspNonce::give(&mut request);
-        CspFuture { policy: Arc::clone(&self.policy), nonce, inner: self.inner.call(request) }
+        let nonce = self.policies.nonce();
+        let exclusion = self.policies.exclusion(request.uri().path());
+        request.extensions_mut().insert(nonce.clone());
+        let policies = Arc::clone(&self.policies);
+        CspFuture { policies, exclusion, nonce, inner: self.inner.call(request) }
     }
 }
 
 pin_project! {
     /// The future of [`Csp`].
     pub struct CspFuture<F> {
-        policy: Arc<CspPolicy>,
+        policies: Arc<CspPolicies>,
+        exclusion: Exclusion,
         nonce: CspNonce,
         #[pin]
         inner: F,
@@ -116,21 +81,77 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        this.nonce.apply(this.policy, response.headers_mut());
+        this.policies.apply(*this.exclusion, Some(this.nonce), &mut response);
         Poll::Ready(Ok(response))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Says for one route what it has in place of the site's policies. Belongs inside of [`CspLayer`], or
+/// of the stack; without either it does nothing. The innermost counts, as a response's own word does.
+#[derive(Clone, Debug)]
+pub struct RouteCspLayer(Arc<RouteCsp>);
 
-    #[test]
-    fn rule_2_the_nonce_is_made_once_and_fresh() {
-        let nonce = CspNonce::default();
-        assert_eq!(nonce.used(), None);
-        assert_eq!(nonce.read().len(), 22);
-        assert_eq!(nonce.clone().read(), nonce.read());
-        assert_ne!(CspNonce::default().read(), nonce.read());
+impl RouteCspLayer {
+    /// A layer that says this.
+    #[must_use]
+    pub fn new(route: RouteCsp) -> Self {
+        Self(Arc::new(route))
+    }
+}
+
+impl<S> Layer<S> for RouteCspLayer {
+    type Service = RouteCsps<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RouteCsps { route: Arc::clone(&self.0), inner }
+    }
+}
+
+/// The service of [`RouteCspLayer`].
+#[derive(Clone, Debug)]
+pub struct RouteCsps<S> {
+    route: Arc<RouteCsp>,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for RouteCsps<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = RouteCspFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        RouteCspFuture { route: Arc::clone(&self.route), inner: self.inner.call(request) }
+    }
+}
+
+pin_project! {
+    /// The future of [`RouteCsps`].
+    pub struct RouteCspFuture<F> {
+        route: Arc<RouteCsp>,
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F, R, E> Future for RouteCspFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+{
+    type Output = Result<Response<R>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        if response.extensions().get::<RouteCsp>().is_none() {
+            response.extensions_mut().insert(RouteCsp::clone(this.route));
+        }
+        Poll::Ready(Ok(response))
     }
 }

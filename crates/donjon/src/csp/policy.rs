@@ -1,269 +1,382 @@
-//! Directives, sources, and the header that they make.
+//! A policy, and the header that it makes.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderValue;
 
-/// What a list of sources is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Directive {
-    /// `default-src`: what has no directive of its own.
-    Default,
-    /// `script-src`.
-    Script,
-    /// `style-src`.
-    Style,
-    /// `img-src`.
-    Img,
-    /// `font-src`.
-    Font,
-    /// `connect-src`: `fetch`, WebSockets, beacons.
-    Connect,
-    /// `frame-src`: what this page may frame.
-    Frame,
-    /// `frame-ancestors`: who may frame this page.
-    FrameAncestors,
-    /// `form-action`: where forms may go.
-    FormAction,
-    /// `base-uri`: what `<base>` may say.
-    BaseUri,
-    /// `object-src`: plugins.
-    Object,
-}
+use super::builder::{CspBuilder, CspErrors};
+use super::directive::Directive;
+use super::source::Source;
 
-impl Directive {
-    /// The directive's name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default-src",
-            Self::Script => "script-src",
-            Self::Style => "style-src",
-            Self::Img => "img-src",
-            Self::Font => "font-src",
-            Self::Connect => "connect-src",
-            Self::Frame => "frame-src",
-            Self::FrameAncestors => "frame-ancestors",
-            Self::FormAction => "form-action",
-            Self::BaseUri => "base-uri",
-            Self::Object => "object-src",
-        }
-    }
-}
+/// Stands for a nonce in the text of a policy: no source has a NUL.
+pub(super) const NONCE_PLACE: &str = "\0";
 
-/// Where something may come from.
+/// What stands before and after a nonce on the wire.
+const NONCE_START: &[u8] = b"'nonce-";
+const NONCE_END: &[u8] = b"'";
+
+pub(super) const REPORT_URI: &str = "report-uri";
+pub(super) const REPORT_TO: &str = "report-to";
+pub(super) const UPGRADE: &str = "upgrade-insecure-requests";
+pub(super) const TRUSTED_TYPES: &str = "trusted-types";
+pub(super) const REQUIRE_TRUSTED_TYPES: &str = "require-trusted-types-for";
+pub(super) const SANDBOX: &str = "sandbox";
+
+/// A directive with what stands behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source {
-    /// `'self'`: the page's own origin.
-    Own,
-    /// `'none'`: nowhere.
-    Nowhere,
-    /// What has this response's nonce.
-    Nonce,
-    /// `'strict-dynamic'`: scripts that a trusted script loads.
-    StrictDynamic,
-    /// Another origin, or `data:`; see [`Source::origin`].
-    Origin(String),
+pub(super) struct Line {
+    pub(super) name: Cow<'static, str>,
+    pub(super) sources: Vec<Source>,
 }
 
-/// A source that is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceError(String);
-
-impl fmt::Display for SourceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} is not a source: expected \"https://host[:port]\", \"https://*.host\" or a scheme like \"data:\"",
-            self.0
-        )
+impl Line {
+    pub(super) fn new(name: impl Into<Cow<'static, str>>, sources: Vec<Source>) -> Self {
+        Self { name: name.into(), sources }
     }
-}
 
-impl std::error::Error for SourceError {}
+    pub(super) fn has(&self, source: &Source) -> bool {
+        self.sources.contains(source)
+    }
 
-impl Source {
-    /// An origin (`https://cdn.example`, `https://*.cdn.example`) or a scheme (`data:`).
-    ///
-    /// # Errors
-    /// [`SourceError`] for what has a space, a quotation mark, a comma or a semicolon in it, or no
-    /// scheme: it would be read as another directive, or match nothing.
-    pub fn origin(source: impl Into<String>) -> Result<Self, SourceError> {
-        let source = source.into();
-        let legal = |byte: u8| matches!(byte, b'!'..=b'~') && !b"'\",;".contains(&byte);
-        let scheme = source.split_once(':').is_some_and(|(scheme, _)| {
-            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-        });
-        if scheme && source.bytes().all(legal) {
-            Ok(Self::Origin(source))
-        } else {
-            Err(SourceError(source))
+    /// The line of a response whose nonce nobody has read. With nothing left to trust it trusts
+    /// nothing: a directive that went missing would fall back to a wider one, and origins beside
+    /// `'strict-dynamic'`, which the browser ignored, would count.
+    fn without_nonce(&self) -> Cow<'_, Self> {
+        if !self.has(&Source::NONCE) {
+            return Cow::Borrowed(self);
         }
+        let mut sources: Vec<_> =
+            self.sources.iter().filter(|known| **known != Source::NONCE).cloned().collect();
+        let dynamic = self.has(&Source::STRICT_DYNAMIC) && !sources.iter().any(Source::is_hash);
+        if dynamic || sources.iter().all(|source| *source == Source::REPORT_SAMPLE) {
+            sources = vec![Source::NONE];
+        }
+        Cow::Owned(Self::new(self.name.clone(), sources))
     }
 
-    fn text(&self) -> &str {
-        match self {
-            Self::Own => "'self'",
-            Self::Nowhere => "'none'",
-            Self::Nonce => NONCE_PLACE,
-            Self::StrictDynamic => "'strict-dynamic'",
-            Self::Origin(origin) => origin,
-        }
+    fn text(&self) -> String {
+        let sources = self.sources.iter().map(|source| source.as_str().unwrap_or(NONCE_PLACE));
+        std::iter::once(&*self.name).chain(sources).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Stands for the nonce until a response has one: no source has a NUL.
-const NONCE_PLACE: &str = "\0";
-
-/// A Content Security Policy, as a parsed value.
+/// A Content Security Policy, as a parsed value. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CspPolicy {
-    directives: Vec<(Directive, Vec<Source>)>,
-    /// The header's text around the nonces, ready to be joined.
-    pieces: Vec<String>,
+pub struct CspPolicy(Arc<Compiled>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Compiled {
+    lines: Vec<Line>,
+    endpoints: Option<HeaderValue>,
+    /// The header's text around the nonces: more than one piece if there are any.
+    pieces: Vec<Box<[u8]>>,
+    /// The header of a response without a nonce.
     bare: HeaderValue,
 }
 
 impl CspPolicy {
-    /// The site's own files, scripts and styles with the nonce, and nothing else.
+    /// The site's own files, scripts and styles with the nonce, and nothing else: no inline script or
+    /// handler, no plugin, no frame in either direction, no `<base>`, forms to the site itself. Scores
+    /// full marks in MDN's HTTP Observatory.
+    ///
+    /// A site that is always reached by HTTPS adds [`CspBuilder::upgrade_insecure_requests`].
     #[must_use]
     pub fn strict() -> Self {
-        use Directive::{BaseUri, Default, FormAction, FrameAncestors, Object, Script, Style};
-        Self::new([
-            (Default, vec![Source::Own]),
-            (Script, vec![Source::Own, Source::Nonce]),
-            (Style, vec![Source::Own, Source::Nonce]),
-            (Object, vec![Source::Nowhere]),
-            (BaseUri, vec![Source::Nowhere]),
-            (FormAction, vec![Source::Own]),
-            (FrameAncestors, vec![Source::Nowhere]),
-        ])
+        Self::from_lines(strict_lines(vec![Source::SELF, Source::NONCE]), None)
+    }
+
+    /// As [`CspPolicy::strict`], but a script needs the nonce even if it is a file of the site, and
+    /// may load others: uploads and JSONP answers of the site itself can't run.
+    ///
+    /// On a page that never reads the nonce no script runs.
+    #[must_use]
+    pub fn strict_dynamic() -> Self {
+        Self::from_lines(strict_lines(vec![Source::NONCE, Source::STRICT_DYNAMIC]), None)
     }
 
     /// A policy of these directives, in this order. What is not named falls back to `default-src`,
     /// and without one is allowed from everywhere.
-    #[must_use]
-    pub fn new(directives: impl IntoIterator<Item = (Directive, Vec<Source>)>) -> Self {
-        let mut policy = Self {
-            directives: directives.into_iter().collect(),
-            pieces: Vec::new(),
-            bare: HeaderValue::from_static(""),
-        };
-        policy.compile();
-        policy
+    ///
+    /// # Errors
+    /// [`CspErrors`]: all that defeats the policy, a directive that comes twice among them.
+    pub fn new(
+        directives: impl IntoIterator<Item = (Directive, Vec<Source>)>,
+    ) -> Result<Self, CspErrors> {
+        CspBuilder::of(directives).build()
     }
 
-    /// Allows one source more. A directive that isn't there yet begins with those of `default-src`.
-    #[must_use]
-    pub fn allow(mut self, directive: Directive, source: Source) -> Self {
-        let default = self.sources(Directive::Default).cloned().unwrap_or_default();
-        if self.sources(directive).is_none() {
-            self.directives.push((directive, default));
-        }
-        for (_, sources) in self.directives.iter_mut().filter(|(known, _)| *known == directive) {
-            sources.retain(|known| *known != Source::Nowhere && *known != source);
-            sources.push(source.clone());
-        }
-        self.compile();
-        self
+    /// A policy that is empty yet.
+    pub fn builder() -> CspBuilder {
+        CspBuilder::of([])
     }
 
-    fn sources(&self, directive: Directive) -> Option<&Vec<Source>> {
-        self.directives.iter().find(|(known, _)| *known == directive).map(|(_, sources)| sources)
+    /// This policy, to be changed: for a site's own sources, or for those of one route. django-csp:
+    /// `csp_update`, `csp_replace`.
+    ///
+    /// A policy of Django's settings must pass the rules of this room then.
+    pub fn update(&self) -> CspBuilder {
+        CspBuilder::with_lines(self.0.lines.clone(), self.0.endpoints.clone())
     }
 
-    fn compile(&mut self) {
-        self.pieces = join(&self.directives).split(NONCE_PLACE).map(str::to_owned).collect();
-        let without: Vec<_> = self
-            .directives
-            .iter()
-            .map(|(directive, sources)| (*directive, without_nonce(sources)))
-            .filter(|(_, sources)| !sources.is_empty())
-            .collect();
-        // All parts were checked when they were made.
-        self.bare = HeaderValue::try_from(join(&without))
-            .unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    /// Lines that are known to hold nothing but legal text.
+    pub(super) fn from_lines(lines: Vec<Line>, endpoints: Option<HeaderValue>) -> Self {
+        let with = join(lines.iter().map(Line::text));
+        let bare = join(lines.iter().map(|line| line.without_nonce().text()));
+        Self::compiled(lines, endpoints, &with, bare)
+    }
+
+    pub(super) fn compiled(
+        lines: Vec<Line>,
+        endpoints: Option<HeaderValue>,
+        with: &str,
+        bare: String,
+    ) -> Self {
+        // A header can be made of all legal text; if it could not, nothing would be allowed.
+        let bare =
+            HeaderValue::try_from(bare).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        let pieces = with.split(NONCE_PLACE).map(|piece| piece.as_bytes().into()).collect();
+        Self(Arc::new(Compiled { lines, endpoints, pieces, bare }))
     }
 
     /// The header's value with this nonce, or without one: then the sources that need it are left
-    /// out, and a directive without any source with them.
+    /// out, and what is left with nothing becomes `'none'`.
+    ///
+    /// One allocation with a nonce, none without.
     #[must_use]
     pub fn header(&self, nonce: Option<&str>) -> HeaderValue {
         match nonce {
-            None => self.bare.clone(),
-            Some(nonce) => {
-                let text = self.pieces.join(&format!("'nonce-{nonce}'"));
-                HeaderValue::try_from(text).unwrap_or_else(|_| self.bare.clone())
-            }
+            Some(nonce) if self.uses_nonce() => self.with_nonce(nonce.as_bytes()),
+            _ => self.0.bare.clone(),
         }
+    }
+
+    fn with_nonce(&self, nonce: &[u8]) -> HeaderValue {
+        let text = Bytes::from(self.filled(nonce));
+        HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| self.0.bare.clone())
+    }
+
+    /// The header's text, in a buffer of exactly its size: `Bytes` takes it without copying then.
+    fn filled(&self, nonce: &[u8]) -> Vec<u8> {
+        let pieces = &self.0.pieces;
+        let around: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let each = NONCE_START.len() + nonce.len() + NONCE_END.len();
+        let mut text = Vec::with_capacity(around + pieces.len().saturating_sub(1) * each);
+        for (at, piece) in pieces.iter().enumerate() {
+            if at > 0 {
+                for part in [NONCE_START, nonce, NONCE_END] {
+                    text.extend_from_slice(part);
+                }
+            }
+            text.extend_from_slice(piece);
+        }
+        text
+    }
+
+    /// `Reporting-Endpoints`, which names the address behind `report-to`.
+    #[must_use]
+    pub fn reporting_endpoints(&self) -> Option<&HeaderValue> {
+        self.0.endpoints.as_ref()
+    }
+
+    /// The sources of a directive, if the policy has it.
+    #[must_use]
+    pub fn sources(&self, directive: Directive) -> Option<&[Source]> {
+        self.line(directive.name()).map(|line| &*line.sources)
+    }
+
+    /// The sources that count for a directive: its own, or those it falls back to. [`None`]: anything
+    /// is allowed.
+    #[must_use]
+    pub fn effective(&self, directive: Directive) -> Option<&[Source]> {
+        let chain = std::iter::once(&directive).chain(directive.fallbacks());
+        chain.copied().find_map(|directive| self.sources(directive))
+    }
+
+    /// Does any inline script run, an injected one too?
+    #[must_use]
+    pub fn allows_inline_scripts(&self) -> bool {
+        [Directive::ScriptElem, Directive::ScriptAttr].into_iter().any(|kind| self.inline(kind))
+    }
+
+    /// Does any inline style count, an injected one too?
+    #[must_use]
+    pub fn allows_inline_styles(&self) -> bool {
+        [Directive::StyleElem, Directive::StyleAttr].into_iter().any(|kind| self.inline(kind))
+    }
+
+    /// Browsers ignore `'unsafe-inline'` beside a hash, a nonce, or `'strict-dynamic'`. A nonce that
+    /// nobody read is not there.
+    fn inline(&self, directive: Directive) -> bool {
+        self.effective(directive).is_none_or(|sources| {
+            sources.iter().any(|source| source.text() == "'unsafe-inline'")
+                && !sources.iter().any(|known| known.is_hash() || *known == Source::STRICT_DYNAMIC)
+        })
+    }
+
+    /// May text become code?
+    #[must_use]
+    pub fn allows_eval(&self) -> bool {
+        self.effective(Directive::Script)
+            .is_none_or(|sources| sources.iter().any(|source| source.text() == "'unsafe-eval'"))
+    }
+
+    /// May what anybody wrote stand here: `*`, `data:`, `https:`, or no rule at all?
+    #[must_use]
+    pub fn allows_anybody(&self, directive: Directive) -> bool {
+        self.effective(directive).is_none_or(|sources| sources.iter().any(Source::is_broad))
+    }
+
+    /// Is anything allowed to be fetched in clear?
+    #[must_use]
+    pub fn allows_insecure(&self) -> bool {
+        self.0.lines.iter().flat_map(|line| &line.sources).any(Source::is_insecure)
+    }
+
+    /// Does anything need the nonce?
+    #[must_use]
+    pub fn uses_nonce(&self) -> bool {
+        self.0.pieces.len() > 1
+    }
+
+    /// Are violations reported to an address?
+    #[must_use]
+    pub fn reports(&self) -> bool {
+        [REPORT_URI, REPORT_TO].iter().any(|name| self.line(name).is_some())
+    }
+
+    /// Is `http:` in pages turned into `https:`?
+    #[must_use]
+    pub fn upgrades_insecure_requests(&self) -> bool {
+        self.line(UPGRADE).is_some()
+    }
+
+    /// Must text that scripts turn into markup or code pass a policy of Trusted Types?
+    #[must_use]
+    pub fn requires_trusted_types(&self) -> bool {
+        self.line(REQUIRE_TRUSTED_TYPES).is_some()
+    }
+
+    /// Is it a sandbox?
+    #[must_use]
+    pub fn is_sandbox(&self) -> bool {
+        self.line(SANDBOX).is_some()
+    }
+
+    fn line(&self, name: &str) -> Option<&Line> {
+        // The first counts, for browsers too.
+        self.0.lines.iter().find(|line| line.name == name)
     }
 }
 
-fn without_nonce(sources: &[Source]) -> Vec<Source> {
-    sources.iter().filter(|source| **source != Source::Nonce).cloned().collect()
+fn strict_lines(scripts: Vec<Source>) -> Vec<Line> {
+    use Directive::{
+        BaseUri, Connect, Default, Font, FormAction, FrameAncestors, Img, Manifest, Object, Script,
+        Style,
+    };
+    let own = |directive: Directive| Line::new(directive.name(), vec![Source::SELF]);
+    let none = |directive: Directive| Line::new(directive.name(), vec![Source::NONE]);
+    vec![
+        none(Default),
+        Line::new(Script.name(), scripts),
+        Line::new(Style.name(), vec![Source::SELF, Source::NONCE]),
+        own(Img),
+        own(Font),
+        own(Connect),
+        own(Manifest),
+        none(Object),
+        none(BaseUri),
+        own(FormAction),
+        none(FrameAncestors),
+    ]
 }
 
-fn join(directives: &[(Directive, Vec<Source>)]) -> String {
-    let directive = |(directive, sources): &(Directive, Vec<Source>)| {
-        let sources = sources.iter().map(Source::text);
-        std::iter::once(directive.name()).chain(sources).collect::<Vec<_>>().join(" ")
-    };
-    directives.iter().map(directive).collect::<Vec<_>>().join("; ")
+pub(super) fn join(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn text(policy: &CspPolicy, nonce: Option<&str>) -> String {
+        policy.header(nonce).to_str().unwrap().to_owned()
+    }
+
     #[test]
     fn rule_1_the_strict_policy() {
         assert_eq!(
-            CspPolicy::strict().header(Some("abc")),
-            "default-src 'self'; script-src 'self' 'nonce-abc'; style-src 'self' 'nonce-abc'; object-src 'none'; \
-             base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            text(&CspPolicy::strict(), Some("abc")),
+            "default-src 'none'; script-src 'self' 'nonce-abc'; style-src 'self' 'nonce-abc'; img-src 'self'; \
+             font-src 'self'; connect-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; \
+             form-action 'self'; frame-ancestors 'none'"
         );
     }
 
     #[test]
+    fn rule_1_the_presets_keep_their_own_rules() {
+        for policy in [CspPolicy::strict(), CspPolicy::strict_dynamic()] {
+            assert_eq!(policy.update().build().unwrap(), policy);
+        }
+    }
+
+    #[test]
     fn rule_2_without_a_nonce_its_sources_are_left_out() {
-        let header = CspPolicy::strict().header(None);
-        assert!(!header.to_str().unwrap().contains("nonce"));
-        assert!(header.to_str().unwrap().contains("script-src 'self'; style-src 'self'"));
-        let only = CspPolicy::new([
-            (Directive::Default, vec![Source::Own]),
-            (Directive::Script, vec![Source::Nonce]),
-        ]);
-        assert_eq!(only.header(None), "default-src 'self'");
+        let header = text(&CspPolicy::strict(), None);
+        assert!(!header.contains("nonce"), "{header}");
+        assert!(header.contains("script-src 'self'; style-src 'self'; "), "{header}");
     }
 
     #[test]
-    fn sources_cannot_smuggle_directives() {
-        for bad in [
-            "https://a.example; script-src *",
-            "'unsafe-inline'",
-            "https://a.example,x",
-            "a.example",
-            "",
-            "data: x",
+    fn rule_2_what_is_left_with_nothing_allows_nothing() {
+        let cdn = Source::origin("https://cdn.example").unwrap();
+        for sources in [
+            vec![Source::NONCE],
+            vec![Source::NONCE, Source::REPORT_SAMPLE],
+            vec![Source::NONCE, Source::STRICT_DYNAMIC, cdn.clone()],
         ] {
-            assert!(Source::origin(bad).is_err(), "{bad}");
+            let lists = [(Directive::Default, vec![Source::SELF]), (Directive::Script, sources)];
+            let policy = CspPolicy::new(lists).unwrap();
+            assert_eq!(text(&policy, None), "default-src 'self'; script-src 'none'");
         }
-        for good in ["https://*.cdn.example:8443", "data:", "blob:"] {
-            assert!(Source::origin(good).is_ok(), "{good}");
-        }
+        let hash = Source::sha256_of("x");
+        let policy = CspPolicy::new([(
+            Directive::Script,
+            vec![Source::NONCE, hash.clone(), Source::STRICT_DYNAMIC],
+        )])
+        .unwrap();
+        assert_eq!(text(&policy, None), format!("script-src {hash} 'strict-dynamic'"));
     }
 
     #[test]
-    fn a_source_more_keeps_the_others() {
-        let policy = CspPolicy::strict()
-            .allow(Directive::Frame, Source::origin("https://maps.example").unwrap())
-            .allow(Directive::Object, Source::Own);
-        let header = policy.header(None);
-        let header = header.to_str().unwrap();
-        assert!(header.contains("frame-src 'self' https://maps.example"), "{header}");
-        assert!(header.contains("object-src 'self';"), "{header}");
+    fn rule_2_a_nonce_that_no_header_can_hold_is_not_written() {
+        let policy = CspPolicy::strict();
+        assert_eq!(policy.header(Some("a\nb")), policy.header(None));
+    }
+
+    #[test]
+    fn rule_2_a_header_with_a_nonce_is_one_buffer() {
+        let text = CspPolicy::strict().filled(b"r4nd0m-_r4nd0m-_r4nd0m");
+        assert_eq!(text.len(), text.capacity());
+    }
+
+    #[test]
+    fn what_a_policy_allows_can_be_asked() {
+        let strict = CspPolicy::strict();
+        assert!(!strict.allows_inline_scripts() && !strict.allows_inline_styles());
+        assert!(!strict.allows_eval() && !strict.allows_insecure() && strict.uses_nonce());
+        assert!(!strict.allows_anybody(Directive::Worker) && !strict.reports());
+        assert!(!strict.upgrades_insecure_requests() && !strict.is_sandbox());
+        let unsafe_inline = Source::danger_unsafe_inline();
+        let weak = CspPolicy::new([
+            (Directive::Script, vec![unsafe_inline, Source::danger_unsafe_eval()]),
+            (Directive::Img, vec![Source::danger_any(), Source::danger_scheme("http:").unwrap()]),
+        ])
+        .unwrap();
+        assert!(weak.allows_inline_scripts() && weak.allows_eval() && weak.allows_insecure());
+        assert!(weak.allows_anybody(Directive::Img) && weak.allows_inline_styles());
+        assert!(!weak.allows_anybody(Directive::Script) && !weak.allows_anybody(Directive::Worker));
+        assert!(!weak.uses_nonce());
     }
 }

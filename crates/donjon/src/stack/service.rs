@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use donjon_core::origin::SitePolicy;
 use donjon_core::visit::{Visit, Words};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower::layer::util::Identity;
 use tower::util::{Either, option_layer};
@@ -19,7 +19,7 @@ use tower_service::Service;
 use super::visit::Visiting;
 use crate::auth::{AuthLayer, Auths};
 use crate::cors::{self, CorsPolicy, Preflight};
-use crate::csp::{CspNonce, CspPolicy};
+use crate::csp::CspPolicies;
 use crate::csrf::{Csrf, CsrfLayer};
 use crate::headers::HeadersPolicy;
 use crate::host;
@@ -35,7 +35,7 @@ const ADDED_HEADERS: usize = 12;
 #[derive(Clone)]
 pub(super) struct Rooms {
     pub(super) headers: HeadersPolicy,
-    pub(super) csp: CspPolicy,
+    pub(super) csp: CspPolicies,
     pub(super) site: SitePolicy,
     pub(super) https: HttpsPolicy,
     pub(super) cors: Option<CorsPolicy>,
@@ -150,7 +150,8 @@ impl Passage {
     }
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
-    fn leave(&mut self, headers: &mut HeaderMap) {
+    fn leave<R>(&mut self, response: &mut Response<R>) {
+        let headers = response.headers_mut();
         headers.reserve(ADDED_HEADERS);
         if let (Some(policy), Some(decision)) = (&self.rooms.cors, self.cors.take()) {
             decision.apply(policy, headers);
@@ -160,11 +161,10 @@ impl Passage {
         if let Some(visiting) = visiting {
             visiting.set_csrf_cookie(headers);
         }
-        match visiting.and_then(Visiting::nonce) {
-            Some(nonce) => nonce.apply(&self.rooms.csp, headers),
-            None => CspNonce::unread(&self.rooms.csp, headers),
-        }
-        self.rooms.headers.apply(headers);
+        let csp = &self.rooms.csp;
+        let exclusion = visiting.map(|visiting| csp.exclusion(visiting.path()));
+        csp.apply(exclusion.unwrap_or_default(), visiting.and_then(Visiting::nonce), response);
+        self.rooms.headers.apply(response.headers_mut());
     }
 }
 
@@ -203,7 +203,7 @@ where
             };
             match ended {
                 Ok(mut response) => {
-                    passage.leave(response.headers_mut());
+                    passage.leave(&mut response);
                     return Poll::Ready(Ok(response));
                 }
                 Err(saving) => course.set(Course::Saving { saving, passage }),
@@ -212,7 +212,7 @@ where
         match course.project() {
             Projected::Saving { saving, passage } => {
                 let mut response = ready!(saving.as_mut().poll(cx));
-                passage.leave(response.headers_mut());
+                passage.leave(&mut response);
                 Poll::Ready(Ok(response))
             }
             Projected::Running { .. } => Poll::Pending,

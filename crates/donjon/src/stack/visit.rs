@@ -81,6 +81,11 @@ impl Visiting {
         Some(sessions.open(session, self.cookie, self.https(), self.asked.clone()))
     }
 
+    /// The path that was asked for.
+    pub(super) fn path(&self) -> &str {
+        self.asked.path()
+    }
+
     /// The nonce, if somebody asked for it.
     pub(super) fn nonce(&self) -> Option<&CspNonce> {
         self.nonce.get()
@@ -97,7 +102,7 @@ impl Visiting {
 impl Words for Visiting {
     fn fill(self: Arc<Self>, slot: &mut dyn Any) {
         offer(slot, || Some(self.site.clone()));
-        offer(slot, || Some(self.nonce.get_or_init(CspNonce::default).clone()));
+        offer(slot, || Some(self.nonce.get_or_init(|| self.rooms.csp.nonce()).clone()));
         offer(slot, || self.session());
         offer(slot, || self.token());
         offer(slot, || self.rotation());
