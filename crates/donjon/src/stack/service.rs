@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use donjon_core::origin::SitePolicy;
 use donjon_core::visit::{Visit, Words};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response};
 use pin_project_lite::pin_project;
 use tower::layer::util::Identity;
 use tower::util::{Either, option_layer};
@@ -134,7 +134,7 @@ impl Passage {
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
     fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
         let site = host::admit(&self.rooms.site, request)?;
-        self.hsts = https::admit(&self.rooms.https, &site, request.uri())?;
+        self.hsts = https::admit(&self.rooms.https, &site, request.method(), request.uri())?;
         if let Some(policy) = &self.rooms.cors {
             let decision = cors::decide(policy, request.method(), request.headers());
             let preflight = decision.preflight;
@@ -150,7 +150,8 @@ impl Passage {
     }
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
-    fn leave(&mut self, headers: &mut HeaderMap) {
+    fn leave<R>(&mut self, response: &mut Response<R>) {
+        let headers = response.headers_mut();
         headers.reserve(ADDED_HEADERS);
         if let Some(decision) = self.cors.take() {
             cors::layer::apply(decision.headers, headers);
@@ -164,7 +165,7 @@ impl Passage {
             Some(nonce) => nonce.apply(&self.rooms.csp, headers),
             None => CspNonce::unread(&self.rooms.csp, headers),
         }
-        self.rooms.headers.apply(headers);
+        self.rooms.headers.apply(response);
     }
 }
 
@@ -203,7 +204,7 @@ where
             };
             match ended {
                 Ok(mut response) => {
-                    passage.leave(response.headers_mut());
+                    passage.leave(&mut response);
                     return Poll::Ready(Ok(response));
                 }
                 Err(saving) => course.set(Course::Saving { saving, passage }),
@@ -212,7 +213,7 @@ where
         match course.project() {
             Projected::Saving { saving, passage } => {
                 let mut response = ready!(saving.as_mut().poll(cx));
-                passage.leave(response.headers_mut());
+                passage.leave(&mut response);
                 Poll::Ready(Ok(response))
             }
             Projected::Running { .. } => Poll::Pending,
