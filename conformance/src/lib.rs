@@ -11,6 +11,7 @@
 
 pub mod case;
 pub mod csrf;
+pub mod headers;
 pub mod hosts;
 pub mod report;
 pub mod sessions;
@@ -121,6 +122,8 @@ async fn answer(case: &Case) -> Answer {
         | "auth_session" => sessions::answer(case).await,
         "template" => templates::template(case),
         "host" => hosts::host(case),
+        "security" => headers::security(case).await,
+        "xframe" => headers::xframe(case).await,
         "is_same_domain" => hosts::same_domain(case),
         "url_has_allowed_host_and_scheme" => hosts::redirect(case),
         other => Err(Unanswered::NotBuilt(other.to_owned())),

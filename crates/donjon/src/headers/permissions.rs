@@ -53,9 +53,9 @@ impl PermissionsPolicy {
     /// [`PermissionsPolicy::feature`].
     #[must_use]
     pub fn powerless() -> Self {
-        POWERFUL.into_iter().fold(Self::default(), |policy, feature| {
-            policy.feature(feature, Allowlist::nobody())
-        })
+        POWERFUL
+            .into_iter()
+            .fold(Self::default(), |policy, feature| policy.feature(feature, Allowlist::nobody()))
     }
 
     /// Who may use this feature.

@@ -79,7 +79,7 @@ mod tests {
         }
         assert_eq!(spelled("/?", Spelling::AsSent), "/");
         assert_eq!(spelled("*", Spelling::AsSent), "/*");
-        assert_eq!(spelled("/a{b}?\"", Spelling::AsSent), "/a%7Bb%7D?%22");
+        assert_eq!(spelled("/a{b}\"?c", Spelling::AsSent), "/a%7Bb%7D%22?c");
     }
 
     #[test]

@@ -223,8 +223,7 @@ mod tests {
                 ("websocket", "websocket", Some(Reason::NotNavigation)),
                 ("same-origin", "document", Some(Reason::NotNavigation)),
             ] {
-                let lines =
-                    [format!("sec-fetch-mode: {mode}"), format!("sec-fetch-dest: {dest}")];
+                let lines = [format!("sec-fetch-mode: {mode}"), format!("sec-fetch-dest: {dest}")];
                 assert_eq!(refused(&[&site, &lines[0], &lines[1]]), reason, "{site} {lines:?}");
             }
         }
@@ -256,7 +255,8 @@ mod tests {
 
     #[test]
     fn rule_5_what_cors_allowed_passes() {
-        let headers = headers(&[&["cookie: a=b", "origin: https://app.example"], &PICTURE[..]].concat());
+        let headers =
+            headers(&[&["cookie: a=b", "origin: https://app.example"], &PICTURE[..]].concat());
         let policy = IsolationPolicy::default();
         let decide = |readers| decide(&policy, &Method::GET, &headers, readers);
         assert_eq!(decide(Readers::Allowed), Decision::Pass);
@@ -270,11 +270,14 @@ mod tests {
         let socket = ["sec-fetch-site: cross-site", "sec-fetch-mode: websocket"];
         let from = |origins: &[&str]| {
             let origins: Vec<_> = origins.iter().map(|text| format!("origin: {text}")).collect();
-            let lines: Vec<_> = socket.into_iter().chain(origins.iter().map(String::as_str)).collect();
+            let lines: Vec<_> =
+                socket.into_iter().chain(origins.iter().map(String::as_str)).collect();
             verdict(&policy, &Method::GET, &lines) == Decision::Accept(WHAT_FOR)
         };
         assert!(from(&["https://app.example"]) && from(&["https://a.bank.example"]));
-        for origin in ["http://app.example", "https://app.example.evil", "null", "HTTPS://a.bank.example"] {
+        for origin in
+            ["http://app.example", "https://app.example.evil", "null", "HTTPS://a.bank.example"]
+        {
             assert!(!from(&[origin]), "{origin}");
         }
         assert!(!from(&[]));
@@ -284,7 +287,9 @@ mod tests {
 
     #[test]
     fn rule_6_what_no_browser_says_is_refused() {
-        for site in ["", "Same-Origin", "same-origin, cross-site", "same-origin;", "cross", "\u{e9}"] {
+        for site in
+            ["", "Same-Origin", "same-origin, cross-site", "same-origin;", "cross", "\u{e9}"]
+        {
             let line = format!("sec-fetch-site: {site}");
             let lines = [&line, "sec-fetch-mode: navigate", "sec-fetch-dest: document"];
             assert_eq!(refused(&lines), Some(Reason::UnknownSite), "{site}");

@@ -67,7 +67,9 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let readers = request.extensions().get().copied().unwrap_or(Readers::Nobody);
         match admit(&self.policy, &request, readers) {
-            Ok(varies) => IsolationFuture { varies, answer: Answer::pass(self.inner.call(request)) },
+            Ok(varies) => {
+                IsolationFuture { varies, answer: Answer::pass(self.inner.call(request)) }
+            }
             Err(refusal) => IsolationFuture { varies: &[], answer: Answer::with(refusal) },
         }
     }
