@@ -33,8 +33,10 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
-    /// A request could not be sent to HTTPS: its address is too long.
-    AddressTooLong {
+    /// A request in clear could not be sent to HTTPS.
+    HttpsRefused {
+        /// What was wrong with it.
+        reason: &'a dyn fmt::Display,
         /// The request's path.
         path: &'a str,
     },
@@ -116,9 +118,9 @@ impl Event<'_> {
                 target: "donjon::security::host", host = %Printable(host), path = %Printable(path),
                 "Invalid host"
             ),
-            Self::AddressTooLong { path } => tracing::warn!(
-                target: "donjon::security::https", path = %Printable(path),
-                "Address too long to be redirected"
+            Self::HttpsRefused { reason, path } => tracing::warn!(
+                target: "donjon::security::https", reason = %Printable(reason), path = %Printable(path),
+                "Request in clear refused"
             ),
             Self::IsolationRefused { reason, path } => tracing::warn!(
                 target: "donjon::security::isolation", reason = %Printable(reason), path = %Printable(path),

@@ -1,5 +1,7 @@
 //! What becomes of a request: pure, without I/O and without a log.
 
+use std::fmt;
+
 use donjon_core::origin::{Scheme, Site};
 use http::{Method, StatusCode, Uri};
 
@@ -29,6 +31,15 @@ pub enum Refusal {
     UnknownHost,
     /// Its address is longer than [`MAX_ADDRESS`].
     TooLong,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownHost => f.write_str("its host is none of the site's."),
+            Self::TooLong => write!(f, "its address is longer than {MAX_ADDRESS} bytes."),
+        }
+    }
 }
 
 /// Rules 1, 3 and 4.

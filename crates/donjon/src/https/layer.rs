@@ -74,7 +74,7 @@ pub(crate) fn admit<B, R: From<Bytes>>(
     let Some(site) = request.extensions().get::<Site>() else { return without_site(policy) };
     match decide(policy, site, request.method(), request.uri()) {
         Decision::Redirect { status, address } => Err(redirect(status, &address)),
-        Decision::Refuse(why) => Err(refusal(why, site, request.uri().path())),
+        Decision::Refuse(why) => Err(refusal(why, request.uri().path())),
         Decision::Pass if site.scheme() == Scheme::Https => Ok(policy.hsts.clone()),
         Decision::Pass => Ok(None),
     }
@@ -89,14 +89,8 @@ fn without_site<R: From<Bytes>>(policy: &HttpsPolicy) -> Result<Option<HeaderVal
     Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error (500)\n"))
 }
 
-fn refusal<R: From<Bytes>>(why: Refusal, site: &Site, path: &str) -> Response<R> {
-    match why {
-        Refusal::UnknownHost => {
-            let sent = site.host().err().map(|host| host.sent()).unwrap_or_default();
-            Event::HostRefused { host: &sent, path }.emit();
-        }
-        Refusal::TooLong => Event::AddressTooLong { path }.emit(),
-    }
+fn refusal<R: From<Bytes>>(why: Refusal, path: &str) -> Response<R> {
+    Event::HttpsRefused { reason: &why, path }.emit();
     refuse(StatusCode::BAD_REQUEST, "Bad Request (400)\n")
 }
 
