@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use donjon_core::event::Event;
 use donjon_core::origin::{Scheme, Site};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use donjon_core::visit::word;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -58,28 +59,34 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match admit(&self.policy, &request) {
+        let admitted = match word(request.extensions()) {
+            Some(site) => admit(&self.policy, &site, request.method(), request.uri()),
+            None => without_site(&self.policy),
+        };
+        match admitted {
             Ok(hsts) => HttpsFuture { hsts, answer: Answer::pass(self.inner.call(request)) },
             Err(refusal) => HttpsFuture { hsts: None, answer: Answer::with(refusal) },
         }
     }
 }
 
-/// The HSTS header for a request that may go on. Without a host room outside nothing is known of the
-/// connection: a site that redirects answers 500, and any other sends nothing.
-pub(crate) fn admit<B, R: From<Bytes>>(
+/// The HSTS header for a request that may go on.
+pub(crate) fn admit<R: From<Bytes>>(
     policy: &HttpsPolicy,
-    request: &Request<B>,
+    site: &Site,
+    method: &Method,
+    uri: &Uri,
 ) -> Result<Option<HeaderValue>, Response<R>> {
-    let Some(site) = request.extensions().get::<Site>() else { return without_site(policy) };
-    match decide(policy, site, request.method(), request.uri()) {
+    match decide(policy, site, method, uri) {
         Decision::Redirect { status, address } => Err(redirect(status, &address)),
-        Decision::Refuse(why) => Err(refusal(why, request.uri().path())),
+        Decision::Refuse(why) => Err(refusal(why, uri.path())),
         Decision::Pass if site.scheme() == Scheme::Https => Ok(policy.hsts.clone()),
         Decision::Pass => Ok(None),
     }
 }
 
+/// Without a host room outside nothing is known of the connection: a site that redirects answers 500,
+/// and any other sends nothing.
 fn without_site<R: From<Bytes>>(policy: &HttpsPolicy) -> Result<Option<HeaderValue>, Response<R>> {
     if policy.redirect.is_none() {
         return Ok(None);
