@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from itertools import product
 from pathlib import Path
 from unittest import mock
+from urllib.parse import unquote_to_bytes
 
 import django
 from django.conf import settings
@@ -48,6 +49,8 @@ from django.core.management import call_command  # noqa: E402
 from django.http import HttpResponse, HttpResponseForbidden  # noqa: E402
 from django.middleware import csrf  # noqa: E402
 from django.middleware.csp import ContentSecurityPolicyMiddleware  # noqa: E402
+from django.middleware.clickjacking import XFrameOptionsMiddleware  # noqa: E402
+from django.middleware.security import SecurityMiddleware  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils import timezone as clock  # noqa: E402
@@ -522,6 +525,61 @@ def csp_response(enforced, tried, flags, headers, used):
     inner = {"status": 200, "headers": headers, "flags": {**flags, **({"nonce_used": True} if used else {})}}
     expect = {"status": response.status_code, "view_ran": True, "headers": sent, "nonce": about}
     return {"kind": "csp", "settings": words, "request": request, "inner_response": inner, "expect": expect}
+# headers
+
+
+SET = ["Strict-Transport-Security", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy", "Location"]
+PATHS = ["/", "/a/b?c=d", "/?", "//a//b", "/%2F%2Fa", "/a%3Fb%23c", "/%C3%A9/", "/%E9/%ff", "/a;b=c", "/a%0D%0Ab", "/[~'x']"]
+
+
+def header_cases():
+    for path_, host, exempt in product(PATHS, [None, "a.example:8443"], [[], ["^a/", "é"]]):
+        words = {"SECURE_SSL_REDIRECT": True, "SECURE_SSL_HOST": host, "SECURE_REDIRECT_EXEMPT": exempt}
+        yield header_case("security", words, "http", path_)
+    for age, below, preload, scheme in product([0, 1, 31536000], [False, True], [False, True], ["http", "https"]):
+        words = {"SECURE_HSTS_SECONDS": age, "SECURE_HSTS_INCLUDE_SUBDOMAINS": below, "SECURE_HSTS_PRELOAD": preload}
+        yield header_case("security", words, scheme)
+    for policy in [None, "", "origin", " no-referrer ,same-origin", ["unsafe-url", "strict-origin"]]:
+        yield header_case("security", {"SECURE_REFERRER_POLICY": policy}, "http")
+    for policy, sniff in product([None, "same-origin", "same-origin-allow-popups", "unsafe-none"], [False, True]):
+        words = {"SECURE_CROSS_ORIGIN_OPENER_POLICY": policy, "SECURE_CONTENT_TYPE_NOSNIFF": sniff}
+        yield header_case("security", words, "http")
+    for name, value in product(SET[:4], ["", "other"]):
+        yield header_case("security", {"SECURE_HSTS_SECONDS": 60}, "https", headers=[[name, value]])
+    for framing, flags, value in product(["DENY", "sameorigin", "Allow-From x"], [{}, {"xframe_options_exempt": True}], [None, "", "x"]):
+        headers = [] if value is None else [["X-Frame-Options", value]]
+        yield header_case("xframe", {"X_FRAME_OPTIONS": framing}, "http", flags=flags, headers=headers)
+
+
+def header_case(kind, words, scheme, target="/", headers=(), flags=()):
+    middleware, names = {
+        "security": (SecurityMiddleware, SET), "xframe": (XFrameOptionsMiddleware, ["X-Frame-Options"]),
+    }[kind]  # fmt: skip
+    ran = []
+
+    def respond(request):
+        ran.append(request)
+        response = HttpResponse(headers=dict(headers))
+        for flag in flags:
+            setattr(response, flag, flags[flag])
+        return response
+
+    # The settings that count where a case says nothing.
+    words = {name: getattr(settings, name) for name in ["SECURE_REFERRER_POLICY", "SECURE_CROSS_ORIGIN_OPENER_POLICY"]} | words
+    split, _, query = target.partition("?")
+    request = RequestFactory().get("/", secure=scheme == "https", QUERY_STRING=query)
+    request = type(request)({**request.environ, "PATH_INFO": unquote_to_bytes(split).decode("latin-1")})
+    with override_settings(**words):
+        response = middleware(respond)(request)
+    described = {
+        "method": "GET", "scheme": scheme, "host": "testserver", "path": target, "headers": [], "cookies": [],
+        "body": None, "server": {"name": "testserver", "port": "443" if scheme == "https" else "80"},
+    }  # fmt: skip
+    sent = {name: response[name] for name in names if name in response}
+    inner = {"status": 200, "headers": list(headers), "flags": dict(flags)}
+    expect = {"status": response.status_code, "view_ran": bool(ran), "headers": sent}
+    words = {**words, "ALLOWED_HOSTS": ["testserver"]}
+    return {"kind": kind, "settings": words, "request": described, "inner_response": inner, "expect": expect}
 
 
 if __name__ == "__main__":
@@ -530,3 +588,4 @@ if __name__ == "__main__":
     write("csrf", [*csrf_tokens(), *(csrf_request(*asked) for asked in csrf_requests())])
     write("sessions", session_cases())
     write("csp", csp_cases())
+    write("security_headers", header_cases())

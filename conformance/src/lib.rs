@@ -13,6 +13,7 @@ pub mod case;
 pub mod cors;
 pub mod csp;
 pub mod csrf;
+pub mod headers;
 pub mod hosts;
 pub mod report;
 pub mod sessions;
@@ -129,6 +130,8 @@ async fn answer(case: &Case) -> Answer {
         "csp" => csp::django_middleware(case).await,
         "template" => templates::template(case),
         "host" => hosts::host(case),
+        "security" => headers::security(case).await,
+        "xframe" => headers::xframe(case).await,
         "is_same_domain" => hosts::same_domain(case),
         "url_has_allowed_host_and_scheme" => hosts::redirect(case),
         other => Err(Unanswered::NotBuilt(other.to_owned())),

@@ -33,6 +33,20 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
+    /// A request in clear could not be sent to HTTPS.
+    HttpsRefused {
+        /// What was wrong with it.
+        reason: &'a dyn fmt::Display,
+        /// The request's path.
+        path: &'a str,
+    },
+    /// Another site tried to load what belongs to a visitor.
+    IsolationRefused {
+        /// What gave it away.
+        reason: &'a dyn fmt::Display,
+        /// The request's path.
+        path: &'a str,
+    },
     /// A session row could not be read: it is garbage, or signed with another key.
     SessionSuspicious {
         /// What was wrong with it.
@@ -103,6 +117,14 @@ impl Event<'_> {
             Self::HostRefused { host, path } => tracing::warn!(
                 target: "donjon::security::host", host = %Printable(host), path = %Printable(path),
                 "Invalid host"
+            ),
+            Self::HttpsRefused { reason, path } => tracing::warn!(
+                target: "donjon::security::https", reason = %Printable(reason), path = %Printable(path),
+                "Request in clear refused"
+            ),
+            Self::IsolationRefused { reason, path } => tracing::warn!(
+                target: "donjon::security::isolation", reason = %Printable(reason), path = %Printable(path),
+                "Cross-site request refused"
             ),
             Self::SessionSuspicious { problem } => tracing::warn!(
                 target: "donjon::security::session", problem = %Printable(problem),

@@ -6,11 +6,12 @@
 //!
 //! | room | stops |
 //! |---|---|
-//! | [`headers`] | clickjacking, content sniffing, leaking referers |
+//! | [`headers`] | clickjacking, content sniffing, leaking referers, files loaded by other sites |
 //! | [`csp`] | injected scripts |
 //! | [`host`] | links and redirects built from a host that an attacker chose |
 //! | [`https`] | visitors kept in clear |
 //! | [`cors`] | other origins' scripts reading answers |
+//! | [`isolation`] | other sites loading what belongs to a visitor |
 //! | [`session`] | fixation, resurrected sessions, shared caches |
 //! | [`csrf`] | forged requests |
 //! | [`password`], [`auth`] | guessed and stolen passwords, sessions that outlive them, open redirects |
@@ -24,6 +25,7 @@
 )]
 #![cfg_attr(not(feature = "axum"), doc = "| [`stack`] | rooms in the wrong order |")]
 
+mod paths;
 mod rejection;
 mod vary;
 
@@ -36,6 +38,7 @@ pub mod form;
 pub mod headers;
 pub mod host;
 pub mod https;
+pub mod isolation;
 #[cfg(feature = "axum")]
 pub mod names;
 #[cfg(feature = "axum")]
@@ -63,6 +66,8 @@ mod guide {
         Csrf: "../../../docs/src/csrf.md",
         Csp: "../../../docs/src/csp.md",
         Proxy: "../../../docs/src/proxy.md",
+        Headers: "../../../docs/src/headers.md",
+        Https: "../../../docs/src/https.md",
         Sessions: "../../../docs/src/sessions.md",
         Users: "../../../docs/src/users.md",
         Templates: "../../../docs/src/templates.md",

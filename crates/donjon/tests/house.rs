@@ -21,15 +21,17 @@ const CRATES: [(&str, &[&str]); 4] = [
 const FITTING: u8 = 4;
 
 /// Each room of `donjon`: its floor, and the rooms that it may know besides [`EVERYBODYS`].
-const ROOMS: [(&str, u8, &[&str]); 19] = [
+const ROOMS: &[(&str, u8, &[&str])] = &[
     ("rejection", 1, &[]),
     ("vary", 1, &[]),
     ("names", 1, &[]),
+    ("paths", 1, &[]),
     ("password", 1, &[]),
     ("headers", 2, &[]),
     ("csp", 2, &[]),
     ("host", 2, &[]),
-    ("https", 2, &[]),
+    ("https", 2, &["paths"]),
+    ("isolation", 2, &["paths"]),
     ("cors", 2, &[]),
     ("session", 2, &[]),
     ("csrf", 2, &[]),
@@ -61,16 +63,14 @@ struct Reserved {
     places: &'static [&'static str],
 }
 
-const RESERVED: [Reserved; 7] = [
+const RESERVED: &[Reserved] = &[
     Reserved {
         names: &["tower", "tower_layer", "tower_service", "tower_http"],
         places: &[
             "donjon/*/layer.rs",
             "donjon/stack/",
             // Small rooms: their layer stands in the one file.
-            "donjon/headers.rs",
             "donjon/host.rs",
-            "donjon/https.rs",
             // The guard of a route is a layer of its own beside the one that finds the user.
             "donjon/auth/guard.rs",
             // The accept loop calls the router as a tower service.
@@ -476,8 +476,8 @@ fn what_breaks_the_plan_is_found() {
         ("donjon/csrf/layer.rs", "fn f(_: &'static str) -> crate::auth::User { todo!() }"),
         ("donjon/csrf/layer.rs", "use super::super::session::SessionLayer;"),
         ("donjon/csrf/mod.rs", "use super::session;"),
-        ("donjon/headers.rs", "use super::csp::CspPolicy;"),
-        ("donjon/headers.rs", "const QUOTE: char = '\"'; use crate::csp::CspPolicy; // \""),
+        ("donjon/headers/mod.rs", "use super::csp::CspPolicy;"),
+        ("donjon/headers/mod.rs", "const QUOTE: char = '\"'; use crate::csp::CspPolicy; // \""),
         ("donjon/password.rs", "use crate::auth::Auth;"),
         ("donjon/rejection.rs", "use crate::csrf::Reason;"),
         ("donjon/auth/layer.rs", "use crate::csrf::CsrfToken;"),

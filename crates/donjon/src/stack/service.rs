@@ -134,7 +134,7 @@ impl Passage {
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
     fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
         let site = host::admit(&self.rooms.site, request)?;
-        self.hsts = https::admit(&self.rooms.https, &site, request.uri())?;
+        self.hsts = https::admit(&self.rooms.https, &site, request.method(), request.uri())?;
         if let Some(policy) = &self.rooms.cors {
             let decision = cors::layer::judge(policy, request);
             let preflight = decision.preflight();
@@ -164,7 +164,7 @@ impl Passage {
         let csp = &self.rooms.csp;
         let exclusion = visiting.map(|visiting| csp.exclusion(visiting.path()));
         csp.apply(exclusion.unwrap_or_default(), visiting.and_then(Visiting::nonce), response);
-        self.rooms.headers.apply(response.headers_mut());
+        self.rooms.headers.apply(response);
     }
 }
 
