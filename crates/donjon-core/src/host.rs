@@ -164,6 +164,11 @@ mod tests {
             "a/b",
             "example.com:80/badpath",
             "example.com:dr@evil.tld:80",
+            "example.com:dr@evil.tld",
+            "example.com@evil.tld",
+            "example.com: evil",
+            "example.com,example.com",
+            "example.com\t",
             "<x>",
             "[",
             "[]",
@@ -198,6 +203,9 @@ mod tests {
             "example.com..",
             "[::ffff:169.254.169.254]",
             "évil.com",
+            // What a converter of international names takes for `example.com`.
+            "xn--example-.com",
+            "example.com\u{3002}",
         ] {
             assert!(!hosts.allows(host), "{host}");
         }
