@@ -26,10 +26,19 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
-    /// A request named a host that the site does not answer to.
+    /// A request named no host that the site answers to, or a trusted proxy's word can't be taken.
     HostRefused {
+        /// What is wrong.
+        problem: &'a dyn fmt::Display,
         /// The host as it was sent.
         host: &'a str,
+        /// The request's path.
+        path: &'a str,
+    },
+    /// A request came from a user agent that the site does not serve.
+    AgentRefused {
+        /// The header `User-Agent`.
+        agent: &'a str,
         /// The request's path.
         path: &'a str,
     },
@@ -100,9 +109,13 @@ impl Event<'_> {
                 target: "donjon::security::csrf", reason = %Printable(reason), path = %Printable(path),
                 "Forbidden"
             ),
-            Self::HostRefused { host, path } => tracing::warn!(
-                target: "donjon::security::host", host = %Printable(host), path = %Printable(path),
-                "Invalid host"
+            Self::HostRefused { problem, host, path } => tracing::warn!(
+                target: "donjon::security::host", problem = %Printable(problem), host = %Printable(host),
+                path = %Printable(path), "Invalid host"
+            ),
+            Self::AgentRefused { agent, path } => tracing::warn!(
+                target: "donjon::security::canonical", agent = %Printable(agent), path = %Printable(path),
+                "Forbidden user agent"
             ),
             Self::SessionSuspicious { problem } => tracing::warn!(
                 target: "donjon::security::session", problem = %Printable(problem),

@@ -31,5 +31,5 @@ pub mod proxy;
 pub mod secret;
 pub mod session;
 pub mod signing;
-pub mod visit;
 pub mod url;
+pub mod visit;

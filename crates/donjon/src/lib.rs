@@ -10,6 +10,7 @@
 //! | [`csp`] | injected scripts |
 //! | [`host`] | links and redirects built from a host that an attacker chose |
 //! | [`https`] | visitors kept in clear |
+//! | [`canonical`] | one page at two addresses; redirects to a host hidden in a path |
 //! | [`cors`] | other origins' scripts reading answers |
 //! | [`session`] | fixation, resurrected sessions, shared caches |
 //! | [`csrf`] | forged requests |
@@ -28,6 +29,7 @@ mod rejection;
 mod vary;
 
 pub mod auth;
+pub mod canonical;
 pub mod cors;
 pub mod csp;
 pub mod csrf;

@@ -21,7 +21,7 @@ const CRATES: [(&str, &[&str]); 4] = [
 const FITTING: u8 = 4;
 
 /// Each room of `donjon`: its floor, and the rooms that it may know besides [`EVERYBODYS`].
-const ROOMS: [(&str, u8, &[&str]); 19] = [
+const ROOMS: [(&str, u8, &[&str]); 20] = [
     ("rejection", 1, &[]),
     ("vary", 1, &[]),
     ("names", 1, &[]),
@@ -30,6 +30,7 @@ const ROOMS: [(&str, u8, &[&str]); 19] = [
     ("csp", 2, &[]),
     ("host", 2, &[]),
     ("https", 2, &[]),
+    ("canonical", 2, &[]),
     ("cors", 2, &[]),
     ("session", 2, &[]),
     ("csrf", 2, &[]),
@@ -71,6 +72,7 @@ const RESERVED: [Reserved; 7] = [
             "donjon/headers.rs",
             "donjon/host.rs",
             "donjon/https.rs",
+            "donjon/canonical.rs",
             // The guard of a route is a layer of its own beside the one that finds the user.
             "donjon/auth/guard.rs",
             // The accept loop calls the router as a tower service.
