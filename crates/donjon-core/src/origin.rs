@@ -26,7 +26,7 @@ use crate::proxy::{
     Ambiguous, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PROTO, ForwardedHeader, Told,
     TrustedProxies,
 };
-use crate::url::{base_path, full_path, iri_to_uri, join_url};
+use crate::url::{base_path, full_path, iri_to_uri, join_url, without_dots};
 
 pub use crate::url::{MAX_REDIRECT, MalformedUrl, Scheme, SplitUrl, is_safe_redirect, split_url};
 
@@ -544,7 +544,8 @@ impl Site {
     /// [`DisallowedHost`] if the site does not answer to the host.
     pub fn page_uri(&self, page: &Uri) -> Result<String, DisallowedHost> {
         let host = self.host.as_ref().map_err(Clone::clone)?;
-        Ok(format!("{}://{}{}", self.scheme.as_str(), host.as_str(), full_path(page)))
+        let path = full_path(page);
+        Ok(format!("{}://{}{}", self.scheme.as_str(), host.as_str(), without_dots(&path)))
     }
 
     /// Where a location leads from the page that a request asks for. Django:

@@ -4,7 +4,7 @@
 //! for a host.
 //!
 //! 1. URLs are split and joined as Python's `urlsplit` and `urljoin` do, so that every verdict is
-//!    Django's.
+//!    Django's; but tabs and line breaks are dropped as a browser drops them, and a lone `;` stays.
 //! 2. A redirect target from a client must pass [`is_safe_redirect`].
 //! 3. What goes into `Location` is ASCII: [`iri_to_uri`].
 //! 4. A path that goes into `Location` alone never begins with two slashes:
@@ -197,36 +197,55 @@ pub(crate) fn join_url(
 
 /// The path and all behind it of a location on the same host.
 fn resolved<'u>(page: &str, location: &'u SplitUrl) -> Cow<'u, str> {
-    let rest = &location.rest;
+    let rest = location.rest.as_str();
     let (path, behind) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let dots = path.contains("/./") || path.contains("/../");
-    if location.scheme.is_empty() && path.starts_with('/') && !dots {
+    let behind = || without_empty_parts(behind);
+    match path {
+        "" => Cow::Owned(format!("{page}{}", behind())),
+        _ if !path.starts_with('/') => {
+            let folder = page.rfind('/').map_or("", |slash| &page[..slash]);
+            let joined = format!("{folder}/{path}");
+            Cow::Owned(format!("{}{}", joined_segments(&joined, Empty::Dropped), behind()))
+        }
+        _ if location.scheme.is_empty() => without_dots(rest),
+        _ => Cow::Owned(format!("{}{}", joined_segments(path, Empty::Kept), behind())),
+    }
+}
+
+/// A path, with all behind it, without `.` and `..`; as it is if it has none but at its end.
+pub(crate) fn without_dots(rest: &str) -> Cow<'_, str> {
+    let (path, behind) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    if !path.contains("/./") && !path.contains("/../") {
         return Cow::Borrowed(rest);
     }
-    let path = if path.is_empty() { page.to_owned() } else { without_dots(page, path) };
+    let path = joined_segments(path, Empty::Kept);
     Cow::Owned(format!("{path}{}", without_empty_parts(behind)))
 }
 
-/// A path, seen from a page's, without `.` and `..`.
-fn without_dots(page: &str, path: &str) -> String {
-    let folder = page.rfind('/').map_or("", |slash| &page[..slash]);
-    let relative = !path.starts_with('/');
-    let all = format!("{}{path}", if relative { format!("{folder}/") } else { String::new() });
+/// What becomes of empty segments: Python drops them where it joins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Kept,
+    Dropped,
+}
+
+/// An absolute path without `.` and `..`; those that lead above the root lead to it.
+fn joined_segments(path: &str, empty: Empty) -> String {
     let mut kept: Vec<&str> = Vec::new();
-    let mut segments = all.split('/').skip(1).peekable();
-    while let Some(segment) = segments.next() {
+    let mut segments = path.split('/').enumerate().peekable();
+    while let Some((at, segment)) = segments.next() {
         let last = segments.peek().is_none();
         match segment {
             "." | ".." => {
-                kept.truncate(kept.len() - usize::from(segment == ".." && !kept.is_empty()));
+                kept.truncate(kept.len().saturating_sub(usize::from(segment == "..")));
                 kept.extend(last.then_some(""));
             }
-            // Python drops empty segments where it joins.
-            "" if relative && !last => {}
+            "" if empty == Empty::Dropped && at > 0 && !last => {}
             segment => kept.push(segment),
         }
     }
-    format!("/{}", kept.join("/"))
+    let joined = kept.join("/");
+    if joined.starts_with('/') { joined } else { format!("/{joined}") }
 }
 
 /// All ASCII but letters, digits, `_.-~` and these.
