@@ -181,12 +181,11 @@ impl TrustedProxies {
     fn x_forwarded<'h>(&self, headers: &'h HeaderMap, peer: IpAddr) -> Result<Told<'h>, Ambiguous> {
         let route = single(headers, &FORWARDED_FOR)?;
         let client = route.map(|list| self.client(peer, entries(list)?, Ok)).transpose()?;
-        let port = agreed(headers, &FORWARDED_PORT)?;
         Ok(Told {
             client: client.map(|(client, _)| client),
             scheme: agreed(headers, &FORWARDED_PROTO)?.map(scheme).transpose()?,
             host: agreed(headers, &FORWARDED_HOST)?,
-            port: port.map(|port| port.parse().map_err(|_| Ambiguous::Unreadable)).transpose()?,
+            port: agreed(headers, &FORWARDED_PORT)?.map(port).transpose()?,
         })
     }
 
@@ -270,6 +269,11 @@ fn scheme(name: &str) -> Result<Scheme, Ambiguous> {
         _ if is(["http", "ws"]) => Ok(Scheme::Http),
         _ => Err(Ambiguous::Unreadable),
     }
+}
+
+fn port(digits: &str) -> Result<u16, Ambiguous> {
+    let signed = digits.starts_with('+');
+    digits.parse().ok().filter(|_| !signed).ok_or(Ambiguous::Unreadable)
 }
 
 /// An element of `Forwarded`: what one proxy knows.
@@ -452,6 +456,7 @@ mod tests {
             ("x-forwarded-host", "a.example, b.example", Contradiction),
             ("x-forwarded-port", "http", Unreadable),
             ("x-forwarded-port", "65536", Unreadable),
+            ("x-forwarded-port", "+443", Unreadable),
             ("forwarded", "for=_hidden", Hidden),
             ("forwarded", "proto=https", Hidden),
             ("forwarded", "for=192.0.2.1;for=192.0.2.2", Repeated),

@@ -174,9 +174,7 @@ fn without_empty_parts(rest: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where a location leads from a page. Python: `urljoin(origin + path, location)`.
-///
-/// `origin` is `scheme://host`, `path` a path without query.
+/// Where a location leads from a page, whose path has no query. Python: `urljoin`.
 ///
 /// # Errors
 /// [`MalformedUrl`], as [`split_url`].
