@@ -40,6 +40,7 @@ use bytes::Bytes;
 use donjon_core::event::Event;
 use donjon_core::origin::{Site, latin1};
 use donjon_core::url::{escape_leading_slashes, full_path, full_path_with_slash};
+use donjon_core::visit::word;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use regex::{RegexSet, RegexSetBuilder};
@@ -238,7 +239,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let policy = Arc::clone(&self.policy);
-        match admit(&policy, &request) {
+        let site = word::<Site>(request.extensions());
+        match admit(&policy, site.as_ref(), request.headers(), request.uri()) {
             Ok(asked) => {
                 CanonicalFuture { policy, asked, answer: Answer::pass(self.inner.call(request)) }
             }
@@ -249,12 +251,13 @@ where
 
 /// Lets a request go on, and remembers what it asked for if a slash may be missing there; or answers
 /// it.
-pub(crate) fn admit<B, R: From<Bytes>>(
+pub(crate) fn admit<R: From<Bytes>>(
     policy: &CanonicalPolicy,
-    request: &Request<B>,
+    site: Option<&Site>,
+    headers: &HeaderMap,
+    uri: &Uri,
 ) -> Result<Option<Uri>, Response<R>> {
-    let (headers, uri) = (request.headers(), request.uri());
-    match decide(policy, request.extensions().get::<Site>(), headers, uri) {
+    match decide(policy, site, headers, uri) {
         Decision::Pass => {
             let may_lack = policy.routes.is_some() && !uri.path().ends_with('/');
             Ok(may_lack.then(|| uri.clone()))
