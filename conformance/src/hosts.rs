@@ -1,8 +1,11 @@
 //! The host questions of `security_headers.jsonl.gz`, and of `urls.jsonl.gz` what asks whether a host
-//! is one's own.
+//! is one's own and how an address is escaped.
 
 use donjon_core::host::{is_same_domain, split_host};
-use donjon_core::origin::{Scheme, Site, is_safe_redirect};
+use donjon_core::origin::Site;
+use donjon_core::url::{
+    Scheme, escape_leading_slashes, escape_uri_path, iri_to_uri, is_safe_redirect,
+};
 use serde_json::{Value, json};
 
 use crate::case::{Answer, Case, FAILED, Unanswered, list};
@@ -23,6 +26,7 @@ pub fn host(case: &Case) -> Answer {
             let scheme = site(case)?.scheme();
             Ok(json!({"scheme": scheme.as_str(), "secure": scheme == Scheme::Https}))
         }
+        "absolute_uri" => absolute_uri(case),
         "split_domain_port" => {
             let (domain, port) = split_host(case.text("host")?);
             Ok(json!({"domain": domain, "port": port}))
@@ -41,6 +45,40 @@ fn site(case: &Case) -> Result<Site, Unanswered> {
     let described = case.field("request");
     let (headers, connection) = (web::headers(described)?, web::connection(described)?);
     Ok(web::site(case)?.resolve(&headers, None, Some(&connection)))
+}
+
+fn absolute_uri(case: &Case) -> Answer {
+    let (site, page) = (site(case)?, web::target(case.field("request"))?);
+    let failed = || json!({"error": FAILED});
+    let uri = match case.field("location").as_str() {
+        Some(location) => site.absolute_uri(&page, location).ok(),
+        None => site.page_uri(&page).ok(),
+    };
+    Ok(uri.map_or_else(failed, |uri| json!({"uri": uri})))
+}
+
+/// Answers a case of kind `iri_to_uri`.
+///
+/// # Errors
+/// [`Unanswered`].
+pub fn iri(case: &Case) -> Answer {
+    Ok(json!({"uri": iri_to_uri(case.text("iri")?)}))
+}
+
+/// Answers a case of kind `escape_uri_path`.
+///
+/// # Errors
+/// [`Unanswered`].
+pub fn uri_path(case: &Case) -> Answer {
+    Ok(json!({"path": escape_uri_path(case.text("path")?)}))
+}
+
+/// Answers a case of kind `escape_leading_slashes`.
+///
+/// # Errors
+/// [`Unanswered`].
+pub fn leading_slashes(case: &Case) -> Answer {
+    Ok(json!({"url": escape_leading_slashes(case.text("url")?)}))
 }
 
 /// Answers a case of kind `is_same_domain`.

@@ -10,6 +10,7 @@
 //! 3. A kind that is not built yet is said, and fails the run only in a file that was named.
 
 pub mod case;
+pub mod common;
 pub mod cors;
 pub mod csp;
 pub mod csrf;
@@ -132,6 +133,10 @@ async fn answer(case: &Case) -> Answer {
         "host" => hosts::host(case),
         "security" => headers::security(case).await,
         "xframe" => headers::xframe(case).await,
+        "common" => common::common(case).await,
+        "iri_to_uri" => hosts::iri(case),
+        "escape_uri_path" => hosts::uri_path(case),
+        "escape_leading_slashes" => hosts::leading_slashes(case),
         "is_same_domain" => hosts::same_domain(case),
         "url_has_allowed_host_and_scheme" => hosts::redirect(case),
         other => Err(Unanswered::NotBuilt(other.to_owned())),

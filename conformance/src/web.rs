@@ -77,11 +77,19 @@ pub fn request(case: &Case) -> Result<Request<Sent>, Unanswered> {
     let mut request = Request::new(body(described)?);
     let method = text(&described["method"], "method")?;
     *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(malformed)?;
-    let path = octets(text(&described["path"], "path")?)?;
-    *request.uri_mut() = Uri::from_maybe_shared(path).map_err(malformed)?;
+    *request.uri_mut() = target(described)?;
     *request.headers_mut() = headers(described)?;
     request.extensions_mut().insert(connection(described)?);
     Ok(request)
+}
+
+/// The target of a described request.
+///
+/// # Errors
+/// [`Unanswered::Malformed`].
+pub fn target(described: &Value) -> Result<Uri, Unanswered> {
+    // A path that begins with two slashes is no authority: the target is read as a server reads it.
+    Uri::from_maybe_shared(octets(text(&described["path"], "path")?)?).map_err(malformed)
 }
 
 fn body(described: &Value) -> Result<Sent, Unanswered> {

@@ -26,8 +26,10 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
-    /// A request named a host that the site does not answer to.
+    /// A request named no host that the site answers to, or a trusted proxy's word can't be taken.
     HostRefused {
+        /// What is wrong.
+        problem: &'a dyn fmt::Display,
         /// The host as it was sent.
         host: &'a str,
         /// The request's path.
@@ -44,6 +46,10 @@ pub enum Event<'a> {
     IsolationRefused {
         /// What gave it away.
         reason: &'a dyn fmt::Display,
+    /// A request came from a user agent that the site does not serve.
+    AgentRefused {
+        /// The header `User-Agent`.
+        agent: &'a str,
         /// The request's path.
         path: &'a str,
     },
@@ -114,9 +120,13 @@ impl Event<'_> {
                 target: "donjon::security::csrf", reason = %Printable(reason), path = %Printable(path),
                 "Forbidden"
             ),
-            Self::HostRefused { host, path } => tracing::warn!(
-                target: "donjon::security::host", host = %Printable(host), path = %Printable(path),
-                "Invalid host"
+            Self::HostRefused { problem, host, path } => tracing::warn!(
+                target: "donjon::security::host", problem = %Printable(problem), host = %Printable(host),
+                path = %Printable(path), "Invalid host"
+            ),
+            Self::AgentRefused { agent, path } => tracing::warn!(
+                target: "donjon::security::canonical", agent = %Printable(agent), path = %Printable(path),
+                "Forbidden user agent"
             ),
             Self::HttpsRefused { reason, path } => tracing::warn!(
                 target: "donjon::security::https", reason = %Printable(reason), path = %Printable(path),

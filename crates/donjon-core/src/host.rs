@@ -129,7 +129,9 @@ impl AllowedHosts {
     pub fn allows(&self, host: &str) -> bool {
         let Some((name, _)) = parse(host) else { return false };
         let name = name.strip_suffix('.').unwrap_or(name);
-        self.any || self.patterns.iter().any(|pattern| matches_pattern(name, pattern))
+        // A lone dot names nothing.
+        !name.is_empty()
+            && (self.any || self.patterns.iter().any(|pattern| matches_pattern(name, pattern)))
     }
 }
 
@@ -153,6 +155,8 @@ mod tests {
     fn rule_1_what_is_no_host_is_refused() {
         for host in [
             "",
+            ".",
+            ".:80",
             "::1",
             "a_b.com",
             "example.com:",
@@ -164,12 +168,17 @@ mod tests {
             "a/b",
             "example.com:80/badpath",
             "example.com:dr@evil.tld:80",
+            "example.com:dr@evil.tld",
+            "example.com@evil.tld",
+            "example.com: evil",
+            "example.com,example.com",
+            "example.com\t",
             "<x>",
             "[",
             "[]",
             "[::1",
         ] {
-            assert_eq!(split_host(host), (String::new(), String::new()), "{host}");
+            assert_eq!(split_host(host).0, "", "{host}");
             assert!(!AllowedHosts::danger_any().allows(host), "{host}");
         }
         assert_eq!(split_host("EXAMPLE.com."), ("example.com".to_owned(), String::new()));
@@ -198,6 +207,9 @@ mod tests {
             "example.com..",
             "[::ffff:169.254.169.254]",
             "évil.com",
+            // What a converter of international names takes for `example.com`.
+            "xn--example-.com",
+            "example.com\u{3002}",
         ] {
             assert!(!hosts.allows(host), "{host}");
         }

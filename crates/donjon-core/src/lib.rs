@@ -12,7 +12,9 @@
 //! | [`signing`] | Django's signed values, byte for byte |
 //! | [`cookie`] | reading `Cookie` and writing `Set-Cookie` as Django does |
 //! | [`host`] | which names the site answers to |
+//! | [`proxy`] | which proxies are the site's own, and what they may tell |
 //! | [`origin`] | who the site is in the eyes of a browser, and who it trusts |
+//! | [`url`] | reading, joining and escaping URLs; redirects that stay on the site |
 //! | [`session`] | records, keys, the store's contract and the handle of a request |
 //! | [`account`] | users and the contract of the store that has them |
 //! | [`event`] | what happened, for the security log |
@@ -25,7 +27,9 @@ pub mod entropy;
 pub mod event;
 pub mod host;
 pub mod origin;
+pub mod proxy;
 pub mod secret;
 pub mod session;
 pub mod signing;
+pub mod url;
 pub mod visit;

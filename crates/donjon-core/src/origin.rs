@@ -1,68 +1,34 @@
-//! Who the site is in the eyes of a browser, and whom it trusts.
+//! Who the site is in the eyes of a browser, who asks, and whom the site trusts.
 //!
-//! Stops: forwarded headers that a client made up (a fake `https`, a fake host), origins that only
-//! look like a trusted one, and redirects that leave the site.
+//! Stops: forwarded headers that a client made up (a fake `https`, host or address), hosts that two
+//! readers read differently, and origins that only look like a trusted one.
 //!
 //! 1. The site's own origin is the scheme and the host that the browser used: those of the
-//!    connection, unless a proxy that [`SitePolicy`] names by address says otherwise.
-//! 2. `X-Forwarded-Proto`, `-Host` and `-Port` from anybody else are not read at all.
+//!    connection, unless one of the site's own [proxies](crate::proxy) says otherwise.
+//! 2. Forwarded headers of anybody else are not read at all.
 //! 3. A trusted origin is `scheme://host[:port]`, or `scheme://*.host` for a domain and all below
 //!    it; the scheme always counts.
-//! 4. URLs are split as Python's `urlsplit` splits them, so that every verdict is Django's.
-//! 5. A redirect target from a client must pass [`is_safe_redirect`].
+//! 4. A request names one host: one `Host`, and the same in its target. What a trusted proxy says is
+//!    read in one way or not at all.
+//! 5. Where the host is none of the site's, nothing can be built from it.
+//! 6. The client is the peer, unless the site's own proxies say otherwise.
 //!
-//! Spec: Django's `django/http/request.py`, `django/middleware/csrf.py`, `django/utils/http.py`;
-//! RFC 6454.
+//! Spec: Django's `django/http/request.py`, `django/middleware/csrf.py`; RFC 6454, RFC 9112 3.2.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName, HeaderValue, header, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::Authority};
 use ipnet::IpNet;
 
-use crate::cookie::Https;
 use crate::host::{AllowedHosts, is_same_domain};
+use crate::proxy::{
+    Ambiguous, FORWARDED_HOST, FORWARDED_PORT, FORWARDED_PROTO, ForwardedHeader, Told,
+    TrustedProxies,
+};
+use crate::url::{base_path, full_path, iri_to_uri, join_url, without_dots};
 
-/// The longest redirect target that is taken from a client, in characters. Django: `MAX_URL_LENGTH`.
-pub const MAX_REDIRECT: usize = 2048;
-
-/// `http` or `https`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// In clear.
-    Http,
-    /// Over TLS.
-    Https,
-}
-
-impl Scheme {
-    /// The scheme's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    /// The port that an origin of this scheme need not write.
-    #[must_use]
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
-
-    /// For the attribute `Secure` of a cookie.
-    #[must_use]
-    pub const fn https(self) -> Https {
-        match self {
-            Self::Http => Https::No,
-            Self::Https => Https::Yes,
-        }
-    }
-}
+pub use crate::url::{MAX_REDIRECT, MalformedUrl, Scheme, SplitUrl, is_safe_redirect, split_url};
 
 /// What the server knows of the connection that a request came by.
 ///
@@ -78,14 +44,28 @@ pub struct Connection {
     pub scheme: Scheme,
 }
 
-/// How the site finds out its own origin. Django: `ALLOWED_HOSTS`, `SECURE_PROXY_SSL_HEADER`,
-/// `USE_X_FORWARDED_HOST`, `USE_X_FORWARDED_PORT`.
+/// How the site finds out its own origin, and who asks. Django: `ALLOWED_HOSTS`,
+/// `SECURE_PROXY_SSL_HEADER`, `USE_X_FORWARDED_HOST`, `USE_X_FORWARDED_PORT`.
+///
+/// # Examples
+/// ```
+/// use donjon_core::host::AllowedHosts;
+/// use donjon_core::origin::SitePolicy;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let site = SitePolicy::new(AllowedHosts::new(["shop.example"])?)
+///     .trust_proxy("10.0.0.0/8".parse()?)
+///     .exempt_path("/healthz")?;
+/// # let _ = site;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SitePolicy {
     hosts: AllowedHosts,
-    proxies: Vec<IpNet>,
+    proxies: TrustedProxies,
     any_peer: AnyPeer,
     server: Option<(String, u16)>,
+    exempt: Vec<String>,
 }
 
 /// What is believed of any peer, proxy or not: Django's settings.
@@ -96,18 +76,73 @@ struct AnyPeer {
     port: bool,
 }
 
+/// A path that can be no request's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExemptPathError(String);
+
+impl fmt::Display for ExemptPathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is not a path: expected one like \"/healthz\", without host or query",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for ExemptPathError {}
+
 impl SitePolicy {
     /// A site that answers to these hosts and has no proxy in front.
     #[must_use]
     pub fn new(hosts: AllowedHosts) -> Self {
-        Self { hosts, proxies: Vec::new(), any_peer: AnyPeer::default(), server: None }
+        Self {
+            hosts,
+            proxies: TrustedProxies::none(),
+            any_peer: AnyPeer::default(),
+            server: None,
+            exempt: Vec::new(),
+        }
     }
 
-    /// Believes what this proxy, or each proxy of this network, says of scheme, host and port.
+    /// Believes what this proxy, or each proxy of this network, says of the client's address, the
+    /// scheme, the host and the port.
     #[must_use]
     pub fn trust_proxy(mut self, proxy: IpNet) -> Self {
-        self.proxies.push(proxy);
+        self.proxies = self.proxies.network(proxy);
         self
+    }
+
+    /// Believes the last so many proxies, whatever their address: for a platform that does not tell
+    /// the addresses of its own. Zero is none.
+    ///
+    /// Whoever reaches the site past the proxies is believed too. It must be impossible to.
+    #[must_use]
+    pub fn trust_hops(mut self, hops: u8) -> Self {
+        self.proxies = self.proxies.hops(hops);
+        self
+    }
+
+    /// Which headers of the trusted proxies count; `X-Forwarded-*` if nothing is said.
+    #[must_use]
+    pub fn forwarded_header(mut self, header: ForwardedHeader) -> Self {
+        self.proxies = self.proxies.header(header);
+        self
+    }
+
+    /// Answers requests for this path, and no other below it, whatever host they name: a health check
+    /// asks for an address. Their [`Site::host`] is an error if it is not one of the site's, and
+    /// nothing can be built from it.
+    ///
+    /// # Errors
+    /// [`ExemptPathError`] for what does not begin with a slash, or has a query.
+    pub fn exempt_path(mut self, path: impl Into<String>) -> Result<Self, ExemptPathError> {
+        let path = path.into();
+        if !path.starts_with('/') || path.contains(['?', '#']) {
+            return Err(ExemptPathError(path));
+        }
+        self.exempt.push(path);
+        Ok(self)
     }
 
     /// Names the server for requests without `Host`, and its port. Otherwise they are those of the
@@ -143,7 +178,34 @@ impl SitePolicy {
         self
     }
 
-    /// Who the site is for one request.
+    /// The hosts that the site answers to.
+    #[must_use]
+    pub fn hosts(&self) -> &AllowedHosts {
+        &self.hosts
+    }
+
+    /// The proxies that are the site's own.
+    #[must_use]
+    pub fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+
+    /// Is a header of any peer believed, as Django's settings have it?
+    #[must_use]
+    pub fn believes_any_peer(&self) -> bool {
+        self.any_peer.scheme.is_some() || self.any_peer.host || self.any_peer.port
+    }
+
+    /// Is this path answered whatever the host?
+    #[must_use]
+    pub fn exempts(&self, path: &str) -> bool {
+        self.exempt.iter().any(|exempt| exempt == path)
+    }
+
+    /// Who the site is for one request, and who asks.
+    ///
+    /// `authority` is that of the request's target: HTTP/2's `:authority`, or the host of an absolute
+    /// URL.
     #[must_use]
     pub fn resolve(
         &self,
@@ -151,74 +213,156 @@ impl SitePolicy {
         authority: Option<&Authority>,
         connection: Option<&Connection>,
     ) -> Site {
-        let proxy = connection.is_some_and(|connection| self.trusts(connection.peer.ip()));
-        let forwarded =
-            |believed: bool, name| (proxy || believed).then(|| headers.get(name)).flatten();
-        let sent = forwarded(self.any_peer.host, &FORWARDED_HOST)
-            .or_else(|| headers.get(header::HOST))
-            .cloned();
-        let host = sent.or_else(|| HeaderValue::from_str(authority?.as_str()).ok());
-        let scheme = self.scheme(headers, connection, proxy);
-        let server_port = self.server.as_ref().map(|(_, port)| *port);
-        let forwarded_port = forwarded(self.any_peer.port, &FORWARDED_PORT).cloned();
+        let peer = connection.map(|connection| connection.peer.ip().to_canonical());
+        let (told, fault) = match peer.map(|peer| self.proxies.told(headers, peer)) {
+            Some(Ok(told)) => (told, None),
+            Some(Err(ambiguous)) => (None, Some(HostFault::Forwarded(ambiguous))),
+            None => (None, None),
+        };
+        let scheme = self.scheme(headers, connection, told.as_ref());
+        let port = self.port(headers, connection, scheme, told.as_ref());
+        let host = fault.map_or_else(|| self.named(headers, authority, told.as_ref()), Err);
+        let named = host.map(|host| host.or_else(|| self.server_host(scheme, &port)));
         Site {
             scheme,
-            host: self.check(host.or_else(|| self.server_host(scheme, forwarded_port.as_ref()))),
-            forwarded_port,
-            server_port: server_port
-                .or_else(|| connection.map(|connection| connection.local.port())),
-            proxy: ProxyHint::of(headers, scheme, proxy),
+            host: self.check(named, headers),
+            port,
+            client: told.and_then(|told| told.client).or(peer),
+            proxy: ProxyHint::of(headers, scheme, told.is_some() || fault.is_some()),
         }
     }
 
-    fn check(&self, host: Option<HeaderValue>) -> Result<HostName, DisallowedHost> {
-        let host = host.ok_or(DisallowedHost(None))?;
-        match host.to_str() {
-            Ok(name) if self.hosts.allows(name) => Ok(HostName(host)),
-            _ => Err(DisallowedHost(Some(host))),
+    /// The host that the request names, if it names one, and only one.
+    fn named(
+        &self,
+        headers: &HeaderMap,
+        authority: Option<&Authority>,
+        told: Option<&Told<'_>>,
+    ) -> Result<Option<HeaderValue>, HostFault> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next();
+        if hosts.next().is_some() {
+            return Err(HostFault::Repeated);
+        }
+        let target = authority.map(Authority::as_str);
+        let same = |host: &HeaderValue| {
+            target.is_none_or(|target| host.as_bytes().eq_ignore_ascii_case(target.as_bytes()))
+        };
+        if !host.is_none_or(same) {
+            return Err(HostFault::Contradiction);
+        }
+        let forwarded = match told.and_then(|told| told.host) {
+            Some(told) => forwarded_host(headers, told),
+            None if self.any_peer.host => joined(headers, &FORWARDED_HOST),
+            None => None,
+        };
+        let sent = forwarded.or_else(|| host.cloned());
+        Ok(sent.or_else(|| HeaderValue::from_str(target?).ok()))
+    }
+
+    fn check(
+        &self,
+        named: Result<Option<HeaderValue>, HostFault>,
+        headers: &HeaderMap,
+    ) -> Result<HostName, DisallowedHost> {
+        let refused = |fault, sent| Err(DisallowedHost { sent, fault });
+        match named {
+            Ok(Some(host)) if host.to_str().is_ok_and(|name| self.hosts.allows(name)) => {
+                Ok(HostName(host))
+            }
+            Ok(Some(host)) => refused(HostFault::NotAllowed, Some(host)),
+            Ok(None) => refused(HostFault::Missing, None),
+            Err(fault) => refused(fault, headers.get(header::HOST).cloned()),
         }
     }
 
     /// The server's own name, for a request that names no host.
-    fn server_host(&self, scheme: Scheme, forwarded: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let (name, port) = self.server.as_ref()?;
-        let port = forwarded.map_or_else(|| port.to_string(), latin1);
+    fn server_host(&self, scheme: Scheme, port: &Port) -> Option<HeaderValue> {
+        let (name, _) = self.server.as_ref()?;
+        let port = port.text();
         let needless = port == scheme.default_port().to_string();
         let host = if needless { name.clone() } else { format!("{name}:{port}") };
         HeaderValue::try_from(host).ok()
     }
 
-    fn trusts(&self, peer: IpAddr) -> bool {
-        self.proxies.iter().any(|proxy| proxy.contains(&peer.to_canonical()))
+    fn port(
+        &self,
+        headers: &HeaderMap,
+        connection: Option<&Connection>,
+        scheme: Scheme,
+        told: Option<&Told<'_>>,
+    ) -> Port {
+        let believed = || self.any_peer.port.then(|| joined(headers, &FORWARDED_PORT)).flatten();
+        let own = || match &self.server {
+            Some((_, port)) => *port,
+            None => connection.map_or(scheme.default_port(), |connection| connection.local.port()),
+        };
+        match told.and_then(|told| told.port) {
+            Some(told) => Port::Number(told),
+            None => believed().map_or_else(|| Port::Number(own()), Port::Text),
+        }
     }
 
-    fn scheme(&self, headers: &HeaderMap, connection: Option<&Connection>, proxy: bool) -> Scheme {
-        let named = |name: &HeaderName, https: &HeaderValue| {
+    fn scheme(
+        &self,
+        headers: &HeaderMap,
+        connection: Option<&Connection>,
+        told: Option<&Told<'_>>,
+    ) -> Scheme {
+        let named = |(name, https): &(HeaderName, HeaderValue)| {
             let value = headers.get(name)?.as_bytes();
             let first = value.split(|&byte| byte == b',').next().unwrap_or(value).trim_ascii();
             Some(if first == https.as_bytes() { Scheme::Https } else { Scheme::Http })
         };
-        let believed = match &self.any_peer.scheme {
-            Some((name, https)) => named(name, https),
-            None if proxy => named(&FORWARDED_PROTO, &HeaderValue::from_static("https")),
-            None => None,
-        };
-        believed.unwrap_or(connection.map_or(Scheme::Http, |connection| connection.scheme))
+        let believed = self.any_peer.scheme.as_ref().and_then(named);
+        believed
+            .or_else(|| told?.scheme)
+            .unwrap_or(connection.map_or(Scheme::Http, |connection| connection.scheme))
     }
 }
 
-static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-static FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+/// A host that a proxy told, as a header's value: its own value again, where it is all of one.
+fn forwarded_host(headers: &HeaderMap, told: &str) -> Option<HeaderValue> {
+    let whole = headers.get(&FORWARDED_HOST).filter(|value| value.as_bytes() == told.as_bytes());
+    whole.cloned().or_else(|| HeaderValue::from_str(told).ok())
+}
 
-/// Who the site is for one request: left in the request for the rooms further in.
+/// A header as Django reads it: one that is there twice is joined with a comma.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    let rest: Vec<_> = values.map(HeaderValue::as_bytes).collect();
+    match rest.is_empty() {
+        true => Some(first.clone()),
+        false => HeaderValue::from_bytes(&[&[first.as_bytes()], &*rest].concat().join(&b',')).ok(),
+    }
+}
+
+/// Who the site is for one request, and who asks: left in the request for the rooms further in. Cheap
+/// to clone.
 #[derive(Clone, Debug)]
 pub struct Site {
     scheme: Scheme,
     host: Result<HostName, DisallowedHost>,
-    forwarded_port: Option<HeaderValue>,
-    server_port: Option<u16>,
+    port: Port,
+    client: Option<IpAddr>,
     proxy: ProxyHint,
+}
+
+/// A port; Django's is the text that any peer sent.
+#[derive(Clone, Debug)]
+enum Port {
+    Number(u16),
+    Text(HeaderValue),
+}
+
+impl Port {
+    fn text(&self) -> String {
+        match self {
+            Self::Number(port) => port.to_string(),
+            Self::Text(port) => latin1(port),
+        }
+    }
 }
 
 /// A host that the site answers to, as it was written: case and port kept.
@@ -233,22 +377,59 @@ impl HostName {
     }
 }
 
-/// The request named no host, or one that the site does not answer to. Django: `DisallowedHost`,
-/// status 400.
+/// The request named no host, one that the site does not answer to, or several. Django:
+/// `DisallowedHost`, status 400.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DisallowedHost(Option<HeaderValue>);
+pub struct DisallowedHost {
+    sent: Option<HeaderValue>,
+    fault: HostFault,
+}
+
+/// What is wrong with a request's host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostFault {
+    /// It names none.
+    Missing,
+    /// It is none that the site answers to.
+    NotAllowed,
+    /// There are two `Host` headers.
+    Repeated,
+    /// The request's target (`:authority`, or an absolute URL) names another than `Host`.
+    Contradiction,
+    /// A trusted proxy's word can't be taken.
+    Forwarded(Ambiguous),
+}
+
+impl fmt::Display for HostFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("the request names no host"),
+            Self::NotAllowed => f.write_str("the request's host is none that this site answers to"),
+            Self::Repeated => f.write_str("the request names its host twice"),
+            Self::Contradiction => f.write_str("the request's target and its Host name two hosts"),
+            Self::Forwarded(ambiguous) => ambiguous.fmt(f),
+        }
+    }
+}
 
 impl DisallowedHost {
     /// What the request named, for the log.
     #[must_use]
     pub fn sent(&self) -> String {
-        self.0.as_ref().map(latin1).unwrap_or_default()
+        self.sent.as_ref().map(latin1).unwrap_or_default()
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn kind(&self) -> HostFault {
+        self.fault
     }
 }
 
 impl fmt::Display for DisallowedHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request's host is none that this site answers to")
+        self.fault.fmt(f)
     }
 }
 
@@ -268,13 +449,41 @@ pub enum ProxyHint {
 
 impl ProxyHint {
     fn of(headers: &HeaderMap, scheme: Scheme, trusted: bool) -> Self {
-        let proto = headers.get(&FORWARDED_PROTO);
-        match proto {
-            _ if trusted => Self::None,
+        if trusted {
+            return Self::None;
+        }
+        match headers.get(&FORWARDED_PROTO) {
             Some(proto) if proto.as_bytes() != scheme.as_str().as_bytes() => Self::SchemeUnbelieved,
             _ if headers.contains_key(&FORWARDED_HOST) => Self::HostUnbelieved,
             _ => Self::None,
         }
+    }
+}
+
+/// No absolute URI can be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AbsoluteUriError {
+    /// The request's host is none of the site's.
+    Host(DisallowedHost),
+    /// The location is no URL.
+    Location,
+}
+
+impl fmt::Display for AbsoluteUriError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.fmt(f),
+            Self::Location => f.write_str("the location is not a URL: its host can't be one"),
+        }
+    }
+}
+
+impl std::error::Error for AbsoluteUriError {}
+
+impl From<DisallowedHost> for AbsoluteUriError {
+    fn from(host: DisallowedHost) -> Self {
+        Self::Host(host)
     }
 }
 
@@ -296,10 +505,16 @@ impl Site {
     /// The port that the browser used, as far as the site can tell. Django: `get_port`.
     #[must_use]
     pub fn port(&self) -> String {
-        match &self.forwarded_port {
-            Some(port) => latin1(port),
-            None => self.server_port.unwrap_or(self.scheme.default_port()).to_string(),
-        }
+        self.port.text()
+    }
+
+    /// Who asks: the peer, or of whom the trusted proxies say that they speak for. An IPv4 address is
+    /// one also where it came mapped into IPv6.
+    ///
+    /// `None` where nothing is known of the connection.
+    #[must_use]
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
     /// Signs of a proxy that is not trusted.
@@ -321,105 +536,37 @@ impl Site {
     pub fn origin(&self) -> Option<String> {
         Some(format!("{}://{}", self.scheme.as_str(), self.host().ok()?.as_str()))
     }
+
+    /// The address of the page that a request asks for, query and all. Django:
+    /// `build_absolute_uri()`.
+    ///
+    /// # Errors
+    /// [`DisallowedHost`] if the site does not answer to the host.
+    pub fn page_uri(&self, page: &Uri) -> Result<String, DisallowedHost> {
+        let host = self.host.as_ref().map_err(Clone::clone)?;
+        let path = full_path(page);
+        Ok(format!("{}://{}{}", self.scheme.as_str(), host.as_str(), without_dots(&path)))
+    }
+
+    /// Where a location leads from the page that a request asks for. Django:
+    /// `build_absolute_uri(location)`.
+    ///
+    /// A location with a host of its own leads there: one from a client must pass
+    /// [`is_safe_redirect`] first.
+    ///
+    /// # Errors
+    /// [`AbsoluteUriError`] if the site does not answer to the host, or the location is no URL.
+    pub fn absolute_uri(&self, page: &Uri, location: &str) -> Result<String, AbsoluteUriError> {
+        let host = self.host.as_ref().map_err(Clone::clone)?;
+        let joined = join_url(self.scheme, host.as_str(), &base_path(page), location);
+        Ok(iri_to_uri(&joined.map_err(|MalformedUrl| AbsoluteUriError::Location)?).into_owned())
+    }
 }
 
 /// A header's bytes as Django reads them: each byte the character of that number.
 #[must_use]
 pub fn latin1(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|&byte| char::from(byte)).collect()
-}
-
-/// A URL split where Python's `urlsplit` splits it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SplitUrl {
-    /// The scheme, in lower case; empty if there is none.
-    pub scheme: String,
-    /// What stands between `//` and the path.
-    pub netloc: String,
-    /// Path, query and fragment.
-    pub rest: String,
-}
-
-impl SplitUrl {
-    /// The URL put together again. Python: `geturl`.
-    #[must_use]
-    pub fn to_url(&self) -> String {
-        let rest = self.rest.strip_suffix(['?', '#']).unwrap_or(&self.rest);
-        match (self.scheme.as_str(), self.netloc.as_str()) {
-            ("", "") => rest.to_owned(),
-            ("", netloc) => format!("//{netloc}{rest}"),
-            (scheme, "") => format!("{scheme}:{rest}"),
-            (scheme, netloc) => format!("{scheme}://{netloc}{rest}"),
-        }
-    }
-}
-
-/// A URL whose host can't be one. Python: `ValueError`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MalformedUrl;
-
-/// Splits a URL as Python's `urllib.parse.urlsplit` does.
-///
-/// # Errors
-/// [`MalformedUrl`] for brackets that hold no IPv6 address, and for a host in which Unicode hides a
-/// delimiter.
-pub fn split_url(url: &str) -> Result<SplitUrl, MalformedUrl> {
-    let url: String = url
-        .trim_start_matches(|c| c <= ' ')
-        .chars()
-        .filter(|c| !matches!(c, '\t' | '\r' | '\n'))
-        .collect();
-    let (scheme, rest) = split_scheme(&url);
-    let Some(after) = rest.strip_prefix("//") else {
-        return Ok(SplitUrl { scheme, netloc: String::new(), rest: rest.to_owned() });
-    };
-    let (netloc, rest) = after.split_at(after.find(['/', '?', '#']).unwrap_or(after.len()));
-    check_brackets(netloc)?;
-    if netloc.contains(HIDES_A_DELIMITER) {
-        return Err(MalformedUrl);
-    }
-    Ok(SplitUrl { scheme, netloc: netloc.to_owned(), rest: rest.to_owned() })
-}
-
-/// Characters that Unicode's normal form KC turns into one of `/ ? # @ :`.
-const HIDES_A_DELIMITER: [char; 19] = [
-    '\u{2047}', '\u{2048}', '\u{2049}', '\u{2100}', '\u{2101}', '\u{2105}', '\u{2106}', '\u{2a74}',
-    '\u{fe13}', '\u{fe16}', '\u{fe55}', '\u{fe56}', '\u{fe5f}', '\u{fe6b}', '\u{ff03}', '\u{ff0f}',
-    '\u{ff1a}', '\u{ff1f}', '\u{ff20}',
-];
-
-fn split_scheme(url: &str) -> (String, &str) {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    match url.split_once(':') {
-        Some((scheme, rest))
-            if scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-                && scheme.bytes().all(legal) =>
-        {
-            (scheme.to_ascii_lowercase(), rest)
-        }
-        _ => (String::new(), url),
-    }
-}
-
-fn check_brackets(netloc: &str) -> Result<(), MalformedUrl> {
-    if netloc.contains('[') != netloc.contains(']') {
-        return Err(MalformedUrl);
-    }
-    let host = netloc.rsplit_once('@').map_or(netloc, |(_, host)| host);
-    let Some((before, inside)) = host.split_once('[') else { return Ok(()) };
-    let (address, port) = inside.split_once(']').ok_or(MalformedUrl)?;
-    let ipv6 =
-        || address.split('%').next().is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
-    let future = || {
-        let parts = address.strip_prefix('v').and_then(|rest| rest.split_once('.'));
-        parts.is_some_and(|(version, rest)| {
-            !version.is_empty()
-                && version.bytes().all(|byte| byte.is_ascii_hexdigit())
-                && !rest.is_empty()
-        })
-    };
-    let delimited = port.is_empty() || port.starts_with(':');
-    if before.is_empty() && delimited && (ipv6() || future()) { Ok(()) } else { Err(MalformedUrl) }
 }
 
 /// The origins whose requests count as the site's own. Django: `CSRF_TRUSTED_ORIGINS`.
@@ -508,61 +655,6 @@ impl TrustedOrigins {
     }
 }
 
-/// May a browser be sent to this URL, which a client gave? Django:
-/// `url_has_allowed_host_and_scheme`.
-///
-/// Yes for a path, and for `http` or `https` URLs whose host, letter by letter and with its port, is
-/// in `hosts`; with `scheme` HTTPS, for `https` only. A browser reads `\` as `/`, so the URL must
-/// pass in both readings.
-#[must_use]
-pub fn is_safe_redirect(url: &str, hosts: &[&str], scheme: Scheme) -> bool {
-    // The length comes first: nothing below is worth a megabyte.
-    let url = url.trim_matches(is_python_space);
-    if url.is_empty() || url.len() > MAX_REDIRECT * 4 || url.chars().count() > MAX_REDIRECT {
-        return false;
-    }
-    stays(url, hosts, scheme) && stays(&url.replace('\\', "/"), hosts, scheme)
-}
-
-/// What Python's `str.strip` strips.
-fn is_python_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
-}
-
-fn stays(url: &str, hosts: &[&str], scheme: Scheme) -> bool {
-    let Ok(split) = split_url(url) else { return false };
-    let nowhere = split.netloc.is_empty() && !split.scheme.is_empty();
-    if begins_with_three_slashes(url) || nowhere || url.chars().next().is_none_or(is_other) {
-        return false;
-    }
-    let named = match split.scheme.as_str() {
-        "" if !split.netloc.is_empty() => "http",
-        named => named,
-    };
-    let scheme_fits = match named {
-        "" | "https" => true,
-        named => named == "http" && scheme == Scheme::Http,
-    };
-    scheme_fits && (split.netloc.is_empty() || hosts.contains(&split.netloc.as_str()))
-}
-
-/// A browser takes three slashes for two, and drops tabs and line breaks before it counts them, where
-/// Django looks at the text as it is and leaves them to be encoded in `Location`.
-fn begins_with_three_slashes(url: &str) -> bool {
-    let mut seen = url.chars().filter(|c| !matches!(c, '\t' | '\r' | '\n'));
-    (0..3).all(|_| seen.next() == Some('/'))
-}
-
-/// Unicode's category C: control, format, private use and what is not assigned, as far as a browser
-/// might skip it.
-fn is_other(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
-            | '\u{8e2}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{10ffff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -640,6 +732,115 @@ mod tests {
     }
 
     #[test]
+    fn rule_1_a_scheme_decides_both_ways() {
+        let tls = Connection { scheme: Scheme::Https, ..connection("10.1.2.3") };
+        let headers = headers(&[("host", "example.com"), ("x-forwarded-proto", "http")]);
+        assert_eq!(policy().resolve(&headers, None, Some(&tls)).scheme(), Scheme::Http);
+        let django = SitePolicy::new(AllowedHosts::danger_any())
+            .danger_scheme_header(FORWARDED_PROTO.clone(), HeaderValue::from_static("https"));
+        assert_eq!(django.resolve(&headers, None, Some(&tls)).scheme(), Scheme::Http);
+    }
+
+    #[test]
+    fn rule_2_underscores_are_no_hyphens() {
+        let headers = headers(&[
+            ("host", "example.com"),
+            ("x_forwarded_proto", "https"),
+            ("x_forwarded_for", "192.0.2.1"),
+        ]);
+        let site = policy().resolve(&headers, None, Some(&connection("10.1.2.3")));
+        assert_eq!(site.origin().unwrap(), "http://example.com");
+        assert_eq!(site.client(), Some([10, 1, 2, 3].into()));
+    }
+
+    #[test]
+    fn rule_4_a_request_names_one_host() {
+        let fault = |headers: &HeaderMap, target: Option<&'static str>| {
+            let target = target.map(Authority::from_static);
+            let site = policy().resolve(headers, target.as_ref(), None);
+            site.host().map(|host| host.as_str().to_owned()).map_err(DisallowedHost::kind)
+        };
+        let one = headers(&[("host", "example.com")]);
+        let two = headers(&[("host", "example.com"), ("host", "example.com")]);
+        let none = HeaderMap::new();
+        assert_eq!(fault(&two, None), Err(HostFault::Repeated));
+        assert_eq!(fault(&one, Some("EXAMPLE.com")), Ok("example.com".to_owned()));
+        assert_eq!(fault(&none, Some("example.com")), Ok("example.com".to_owned()));
+        assert_eq!(fault(&none, Some("evil.com")), Err(HostFault::NotAllowed));
+        assert_eq!(fault(&none, None), Err(HostFault::Missing));
+        for target in ["evil.com", "example.com:8000", "user@example.com"] {
+            assert_eq!(fault(&one, Some(target)), Err(HostFault::Contradiction), "{target}");
+        }
+    }
+
+    #[test]
+    fn rule_4_a_proxy_that_can_be_read_in_two_ways_is_not_believed() {
+        let headers = headers(&[
+            ("host", "example.com"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-for", "192.0.2.2"),
+        ]);
+        let ambiguous = policy().resolve(&headers, None, Some(&connection("10.1.2.3")));
+        let fault = ambiguous.host().unwrap_err().kind();
+        assert_eq!(fault, HostFault::Forwarded(Ambiguous::Repeated));
+        assert_eq!(
+            (ambiguous.scheme(), ambiguous.client()),
+            (Scheme::Http, Some([10, 1, 2, 3].into()))
+        );
+        assert!(policy().resolve(&headers, None, Some(&connection("192.0.2.9"))).host().is_ok());
+    }
+
+    #[test]
+    fn rule_4_ten_thousand_headers_are_as_quick_as_two() {
+        let mut headers = headers(&[("host", "example.com")]);
+        for _ in 0..10_000 {
+            headers.append(&crate::proxy::FORWARDED_FOR, HeaderValue::from_static("192.0.2.1"));
+        }
+        let site = policy().resolve(&headers, None, Some(&connection("10.1.2.3")));
+        let fault = site.host().unwrap_err().kind();
+        assert_eq!(fault, HostFault::Forwarded(Ambiguous::Repeated));
+    }
+
+    #[test]
+    fn rule_5_nothing_is_built_from_a_disallowed_host() {
+        let page = Uri::from_static("/a?b");
+        let site = policy().resolve(&headers(&[("host", "evil.com")]), None, None);
+        assert!(site.page_uri(&page).is_err() && site.absolute_uri(&page, "/x").is_err());
+        let site = policy().resolve(&headers(&[("host", "example.com")]), None, None);
+        assert_eq!(site.page_uri(&page).unwrap(), "http://example.com/a?b");
+        assert_eq!(site.absolute_uri(&page, "../é?x").unwrap(), "http://example.com/%C3%A9?x");
+        assert_eq!(site.absolute_uri(&page, "//[bad"), Err(AbsoluteUriError::Location));
+    }
+
+    #[test]
+    fn rule_5_an_exempt_path_is_a_path() {
+        let policy = policy().exempt_path("/healthz").unwrap();
+        assert!(policy.exempts("/healthz"));
+        for path in ["/healthz/", "/", "/healthz/x", "/HEALTHZ"] {
+            assert!(!policy.exempts(path), "{path}");
+        }
+        for path in ["healthz", "", "/a?b", "/a#b"] {
+            assert!(policy.clone().exempt_path(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn rule_6_the_client_is_the_peer_unless_a_proxy_says_otherwise() {
+        let headers =
+            headers(&[("host", "example.com"), ("x-forwarded-for", "198.51.100.7, 192.0.2.1")]);
+        let client = |policy: &SitePolicy, peer: &str| {
+            policy.resolve(&headers, None, Some(&connection(peer))).client().unwrap().to_string()
+        };
+        assert_eq!(client(&policy(), "10.1.2.3"), "192.0.2.1");
+        assert_eq!(client(&policy(), "192.0.2.9"), "192.0.2.9");
+        assert_eq!(client(&policy(), "::ffff:192.0.2.9"), "192.0.2.9");
+        let hops = SitePolicy::new(AllowedHosts::danger_any()).trust_hops(2);
+        assert_eq!(client(&hops, "192.0.2.9"), "198.51.100.7");
+        assert_eq!(policy().resolve(&headers, None, None).client(), None);
+    }
+
+    #[test]
     fn rule_3_trusted_origins_keep_their_scheme() {
         let trusted =
             TrustedOrigins::new(["https://*.example.com", "https://trusted.org"]).unwrap();
@@ -670,105 +871,5 @@ mod tests {
         ] {
             assert!(TrustedOrigins::new([origin]).is_err(), "{origin}");
         }
-    }
-
-    #[test]
-    fn rule_4_urls_are_split_as_python_does() {
-        let split = |url| split_url(url).map(|url| (url.scheme, url.netloc, url.rest));
-        let owned = |a: &str, b: &str, c: &str| Ok((a.to_owned(), b.to_owned(), c.to_owned()));
-        assert_eq!(
-            split(" HTTPS://User@EX.com:1/p?q#f"),
-            owned("https", "User@EX.com:1", "/p?q#f")
-        );
-        assert_eq!(split("java\tscript:x"), owned("javascript", "", "x"));
-        assert_eq!(split("//h"), owned("", "h", ""));
-        assert_eq!(split("1a:b"), owned("", "", "1a:b"));
-        for url in [
-            "http://[bad/",
-            "http://bad]/",
-            "http://[1.2.3.4]/",
-            "http://a[::1]/",
-            "http://[::1]a/",
-            "//a\u{ff0f}b",
-        ] {
-            assert_eq!(split_url(url), Err(MalformedUrl), "{url}");
-        }
-    }
-
-    #[test]
-    fn rule_5_redirects_stay_on_the_site() {
-        let safe = |url| is_safe_redirect(url, &["testserver", "testserver.com"], Scheme::Http);
-        for url in [
-            "http://example.com",
-            "http:///example.com",
-            "https://example.com",
-            "ftp://example.com",
-            r"\\example.com",
-            r"\\\example.com",
-            r"/\\/example.com",
-            r"\\\example.com",
-            r"\\example.com",
-            r"\\//example.com",
-            r"/\/example.com",
-            r"\/example.com",
-            r"/\example.com",
-            "http:///example.com",
-            r"http:/\//example.com",
-            r"http:\/example.com",
-            r"http:/\example.com",
-            "javascript:alert(\"XSS\")",
-            "\njavascript:alert(x)",
-            "java\nscript:alert(x)",
-            "\x08//example.com",
-            r"http://otherserver\@example.com",
-            r"http:\\testserver\@example.com",
-            r"http://testserver\me:pass@example.com",
-            r"http:\\testserver\confirm\me@example.com",
-            "http:999999999",
-            "ftp:9999999999",
-            "\n",
-            "",
-            "http://[2001:cdba:0000:0000:0000:0000:3257:9652/",
-            "http://2001:cdba:0000:0000:0000:0000:3257:9652]/",
-            "//e.com",
-            "///e.com",
-            "http:e.com",
-            "/\t/e.com",
-            "https:e.com",
-        ] {
-            assert!(!safe(url), "{url:?}");
-        }
-        for url in [
-            "/view/?param=http://example.com",
-            "/view/?param=https://example.com",
-            "/view?param=ftp://example.com",
-            "view/?param=//example.com",
-            "https://testserver/",
-            "HTTPS://testserver/",
-            "//testserver/",
-            "http://testserver.com/confirm?email=me@example.com",
-            "/url%20with%20spaces/",
-            "path/http:2222222222",
-        ] {
-            assert!(safe(url), "{url:?}");
-        }
-        let https = |url| is_safe_redirect(url, &["testserver"], Scheme::Https);
-        assert!(https("https://testserver/p") && https("/p"));
-        assert!(!https("http://testserver/p") && !https("//testserver/p"));
-        assert!(!safe(&"/a".repeat(MAX_REDIRECT)));
-    }
-
-    /// Found by the fuzz target `url_split`: a browser reads `//\t/evil.example` as `///evil.example`.
-    #[test]
-    fn three_slashes_do_not_hide_behind_tabs_and_line_breaks() {
-        for url in [
-            "/\t//evil.example",
-            "//\n/evil.example",
-            "\\\\\r\\evil.example",
-            "\\\n\t\\/evil.example",
-        ] {
-            assert!(!is_safe_redirect(url, &["testserver"], Scheme::Http), "{url:?}");
-        }
-        assert!(is_safe_redirect("/a\t//b", &["testserver"], Scheme::Http));
     }
 }

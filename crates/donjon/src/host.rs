@@ -1,17 +1,37 @@
 //! Which names the site answers to, and who it is for a request (Django: `ALLOWED_HOSTS`).
 //!
 //! Stops: links, redirects and mails built from a `Host` that an attacker chose, cache poisoning
-//! through it, and DNS rebinding against a site on a developer's machine.
+//! through it, DNS rebinding against a site on a developer's machine, and requests that a proxy and
+//! the site read differently.
 //!
-//! 1. A request whose host is none of the site's gets 400, before any other room sees it.
-//! 2. What the site is in the eyes of the browser ([`Site`]: scheme, host, port) is found out once,
-//!    and left in the request for all rooms further in.
-//! 3. `X-Forwarded-*` counts only where it comes from a proxy that the [`SitePolicy`] names.
+//! 1. A request whose host is none of the site's gets 400, before any other room sees it. So does one
+//!    that names two hosts, or comes by a trusted proxy whose word can be read in two ways.
+//! 2. What the site is in the eyes of the browser and who asks ([`Site`]: scheme, host, port, client)
+//!    is found out once, and left in the request for all rooms further in.
+//! 3. `Forwarded` and `X-Forwarded-*` count only where they come from a proxy that the [`SitePolicy`]
+//!    names.
+//! 4. A path that the policy exempts is answered whatever the host, for a health check. If the host
+//!    is none of the site's, [`Site::host`] is an error, and nothing can be built from it.
 //!
 //! Django checks lazily, when a view asks for the host. Here every request is checked, so that no
 //! handler can forget to ask.
 //!
-//! Spec: Django's `django/http/request.py`.
+//! Spec: Django's `django/http/request.py`; the proxies' rules are in
+//! [`proxy`](donjon_core::proxy).
+//!
+//! ```
+//! use donjon::host::HostLayer;
+//! use donjon_core::host::AllowedHosts;
+//! use donjon_core::origin::SitePolicy;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let policy = SitePolicy::new(AllowedHosts::new(["shop.example", ".shop.example"])?)
+//!     .trust_proxy("10.0.0.0/8".parse()?)
+//!     .exempt_path("/healthz")?;
+//! let layer = HostLayer::new(policy);
+//! # let _ = layer;
+//! # Ok(()) }
+//! ```
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -34,10 +54,11 @@ pub enum Decision {
     Refuse,
 }
 
-/// Rule 1.
+/// Rules 1 and 4.
 #[must_use]
-pub fn decide(site: &Site) -> Decision {
-    if site.host().is_ok() { Decision::Accept } else { Decision::Refuse }
+pub fn decide(policy: &SitePolicy, site: &Site, path: &str) -> Decision {
+    let accepted = site.host().is_ok() || policy.exempts(path);
+    if accepted { Decision::Accept } else { Decision::Refuse }
 }
 
 /// Refuses requests for other hosts, and leaves a [`Site`] in the others.
@@ -98,13 +119,16 @@ pub(crate) fn admit<B, R: From<Bytes>>(
 ) -> Result<Site, Response<R>> {
     let connection = request.extensions().get::<Connection>();
     let site = policy.resolve(request.headers(), request.uri().authority(), connection);
-    match decide(&site) {
-        Decision::Accept => Ok(site),
-        Decision::Refuse => {
-            let sent = site.host().err().map(|host| host.sent()).unwrap_or_default();
-            Event::HostRefused { host: &sent, path: request.uri().path() }.emit();
-            Err(refuse(StatusCode::BAD_REQUEST, "Bad Request (400)\n"))
-        }
+    if decide(policy, &site, request.uri().path()) == Decision::Refuse {
+        tell(&site, request.uri().path());
+        return Err(refuse(StatusCode::BAD_REQUEST, "Bad Request (400)\n"));
+    }
+    Ok(site)
+}
+
+fn tell(site: &Site, path: &str) {
+    if let Err(refused) = site.host() {
+        Event::HostRefused { problem: &refused.kind(), host: &refused.sent(), path }.emit();
     }
 }
 
@@ -122,8 +146,19 @@ mod tests {
             let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
             policy.resolve(&headers, None, None)
         };
+        let decide = |site: &Site| decide(&policy, site, "/");
         assert_eq!(decide(&site("example.com:8000")), Decision::Accept);
         assert_eq!(decide(&site("evil.example")), Decision::Refuse);
         assert_eq!(decide(&policy.resolve(&HeaderMap::new(), None, None)), Decision::Refuse);
+    }
+
+    #[test]
+    fn rule_4_an_exempt_path_is_answered_whatever_the_host() {
+        let policy = SitePolicy::new(AllowedHosts::local()).exempt_path("/healthz").unwrap();
+        let site = policy.resolve(&HeaderMap::new(), None, None);
+        assert_eq!(decide(&policy, &site, "/healthz"), Decision::Accept);
+        for path in ["/", "/healthz/", "//healthz", "/healthz%2f"] {
+            assert_eq!(decide(&policy, &site, path), Decision::Refuse, "{path}");
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`csp`] | injected scripts |
 //! | [`host`] | links and redirects built from a host that an attacker chose |
 //! | [`https`] | visitors kept in clear |
+//! | [`canonical`] | one page at two addresses; redirects to a host hidden in a path |
 //! | [`cors`] | other origins' scripts reading answers |
 //! | [`isolation`] | other sites loading what belongs to a visitor |
 //! | [`session`] | fixation, resurrected sessions, shared caches |
@@ -30,6 +31,7 @@ mod rejection;
 mod vary;
 
 pub mod auth;
+pub mod canonical;
 pub mod cors;
 pub mod csp;
 pub mod csrf;

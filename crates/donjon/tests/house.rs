@@ -22,6 +22,7 @@ const FITTING: u8 = 4;
 
 /// Each room of `donjon`: its floor, and the rooms that it may know besides [`EVERYBODYS`].
 const ROOMS: &[(&str, u8, &[&str])] = &[
+const ROOMS: [(&str, u8, &[&str]); 20] = [
     ("rejection", 1, &[]),
     ("vary", 1, &[]),
     ("names", 1, &[]),
@@ -32,6 +33,8 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("host", 2, &[]),
     ("https", 2, &["paths"]),
     ("isolation", 2, &["paths"]),
+    ("https", 2, &[]),
+    ("canonical", 2, &[]),
     ("cors", 2, &[]),
     ("session", 2, &[]),
     ("csrf", 2, &[]),
@@ -71,6 +74,8 @@ const RESERVED: &[Reserved] = &[
             "donjon/stack/",
             // Small rooms: their layer stands in the one file.
             "donjon/host.rs",
+            "donjon/https.rs",
+            "donjon/canonical.rs",
             // The guard of a route is a layer of its own beside the one that finds the user.
             "donjon/auth/guard.rs",
             // The accept loop calls the router as a tower service.
