@@ -46,6 +46,9 @@ pub enum Event<'a> {
     IsolationRefused {
         /// What gave it away.
         reason: &'a dyn fmt::Display,
+        /// The request's path.
+        path: &'a str,
+    },
     /// A request came from a user agent that the site does not serve.
     AgentRefused {
         /// The header `User-Agent`.

@@ -22,7 +22,6 @@ const FITTING: u8 = 4;
 
 /// Each room of `donjon`: its floor, and the rooms that it may know besides [`EVERYBODYS`].
 const ROOMS: &[(&str, u8, &[&str])] = &[
-const ROOMS: [(&str, u8, &[&str]); 20] = [
     ("rejection", 1, &[]),
     ("vary", 1, &[]),
     ("names", 1, &[]),
@@ -33,7 +32,6 @@ const ROOMS: [(&str, u8, &[&str]); 20] = [
     ("host", 2, &[]),
     ("https", 2, &["paths"]),
     ("isolation", 2, &["paths"]),
-    ("https", 2, &[]),
     ("canonical", 2, &[]),
     ("cors", 2, &[]),
     ("session", 2, &[]),
