@@ -7,6 +7,8 @@
 //!    be changed.
 //! 2. Headers, the strict CSP, the host check and CSRF are on unless somebody says otherwise.
 //! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
+//! 4. One route may differ by its [`RoutePolicy`]. It is read when the route is made, and costs no
+//!    request anything.
 //!
 //! | step | may answer early | leaves behind |
 //! |---|---|---|
@@ -67,9 +69,11 @@ use crate::headers::HeadersPolicy;
 use crate::https::HttpsPolicy;
 use crate::session::{SessionLayer, SessionPolicy};
 
+mod route;
 mod service;
 mod visit;
 
+pub use route::{Access, CsrfCookie, CsrfRule, Marked, RouteLayer, RoutePolicy};
 use service::Rooms;
 pub use service::{Guarded, GuardedFuture, StackLayer};
 
@@ -140,7 +144,7 @@ impl StackBuilder {
         }
         let rooms = Rooms {
             headers: self.headers,
-            csp: self.csp,
+            csp: Some(self.csp),
             site: self.site,
             https: self.https,
             cors: self.cors,
@@ -259,22 +263,10 @@ impl Stack {
         self.0
     }
 
-    /// The layer, for one route of many.
-    #[cfg(feature = "axum")]
-    pub(crate) fn layer(&self) -> StackLayer {
-        self.0.clone()
-    }
-
     /// The same stack, with more words for handlers to ask for.
     #[cfg(feature = "axum")]
     pub(crate) fn with_words(&self, words: Arc<dyn Words>) -> Self {
-        Self(self.0.with_words(words))
-    }
-
-    /// The layer that makes every response set the CSRF cookie.
-    #[cfg(feature = "axum")]
-    pub(crate) fn ensure_csrf_cookie(&self) -> CsrfLayer {
-        self.0.csrf().ensuring_cookie()
+        Self(self.0.changed(|rooms| rooms.words = Some(words)))
     }
 }
 

@@ -35,7 +35,7 @@ const ADDED_HEADERS: usize = 12;
 #[derive(Clone)]
 pub(super) struct Rooms {
     pub(super) headers: HeadersPolicy,
-    pub(super) csp: CspPolicy,
+    pub(super) csp: Option<CspPolicy>,
     pub(super) site: SitePolicy,
     pub(super) https: HttpsPolicy,
     pub(super) cors: Option<CorsPolicy>,
@@ -66,16 +66,15 @@ impl StackLayer {
         Self { rooms: Arc::new(rooms), csrf, auth: option_layer(auth.filter(|_| !on_demand)) }
     }
 
-    #[cfg(feature = "axum")]
-    pub(super) fn csrf(&self) -> &CsrfLayer {
-        &self.csrf
+    /// This layer with some rooms changed.
+    pub(super) fn changed(&self, change: impl FnOnce(&mut Rooms)) -> Self {
+        let mut rooms = Rooms::clone(&self.rooms);
+        change(&mut rooms);
+        Self { rooms: Arc::new(rooms), ..self.clone() }
     }
 
-    /// The same rooms, with more words for handlers to ask for.
-    #[cfg(feature = "axum")]
-    pub(super) fn with_words(&self, words: Arc<dyn Words>) -> Self {
-        let rooms = Rooms { words: Some(words), ..Rooms::clone(&self.rooms) };
-        Self { rooms: Arc::new(rooms), ..self.clone() }
+    pub(super) fn csrf(&self) -> &CsrfLayer {
+        &self.csrf
     }
 }
 
@@ -160,9 +159,10 @@ impl Passage {
         if let Some(visiting) = visiting {
             visiting.set_csrf_cookie(headers);
         }
-        match visiting.and_then(Visiting::nonce) {
-            Some(nonce) => nonce.apply(&self.rooms.csp, headers),
-            None => CspNonce::unread(&self.rooms.csp, headers),
+        match (&self.rooms.csp, visiting.and_then(Visiting::nonce)) {
+            (Some(policy), Some(nonce)) => nonce.apply(policy, headers),
+            (Some(policy), None) => CspNonce::unread(policy, headers),
+            (None, _) => {}
         }
         self.rooms.headers.apply(headers);
     }
