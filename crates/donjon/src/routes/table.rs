@@ -37,14 +37,15 @@ pub enum Methods {
 
 impl Methods {
     /// What the handlers answer. No handler is asked: it might act. axum shows the header `Allow` of
-    /// its 405 in the router's debug form, and nowhere else without the site's state.
+    /// its 405 in the router's debug form, and nowhere else without the site's state. Handlers with a
+    /// fallback of their own have no 405.
     pub(super) fn of<S>(handlers: &MethodRouter<S>) -> Self {
         let shown = format!("{handlers:?}");
-        let allow = shown.split_once("allow_header: Bytes(b\"").and_then(|(_, after)| {
-            let (methods, _) = after.split_once('"')?;
-            Some(methods.split(',').map(str::to_owned).collect())
-        });
-        allow.map_or(Self::Any, Self::Some)
+        let refusal = shown.split_once("fallback: Default(").map_or("", |(_, after)| after);
+        let allow = refusal.split_once("allow_header: Bytes(b\"");
+        let methods = allow.and_then(|(_, after)| after.split_once('"'));
+        let owned = |(methods, _): (&str, &str)| methods.split(',').map(str::to_owned).collect();
+        methods.map(owned).map_or(Self::Any, Self::Some)
     }
 }
 
