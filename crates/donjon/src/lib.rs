@@ -60,6 +60,7 @@ mod guide {
     chapters! {
         Readme: "../../../README.md",
         Existing: "../../../docs/src/existing.md",
+        Routes: "../../../docs/src/routes.md",
         Csrf: "../../../docs/src/csrf.md",
         Proxy: "../../../docs/src/proxy.md",
         Sessions: "../../../docs/src/sessions.md",

@@ -368,7 +368,8 @@ async fn rule_3_all_mistakes_are_said_at_once() {
 #[tokio::test]
 async fn rule_5_names_and_paths_stand_behind_their_includes() {
     async fn link(page: Page) -> String {
-        let links = [("shop:list", &[][..]), ("shop:old:item", &["7"]), ("plain", &[]), ("item", &["7"])];
+        let links =
+            [("shop:list", &[][..]), ("shop:old:item", &["7"]), ("plain", &[]), ("item", &["7"])];
         links.map(|(name, args)| page.url(name, args).unwrap_or_default()).join(" ")
     }
     let old = Routes::new().path("<int:id>/", get(link)).name("item");
@@ -429,7 +430,11 @@ async fn rule_1_a_route_changes_what_its_site_says() {
     for (path, framing, csp) in [
         ("/plain/", "DENY", &*strict),
         ("/deny/", "DENY", &strict),
-        ("/framed/", "SAMEORIGIN", &strict.replace("frame-ancestors 'none'", "frame-ancestors 'self'")),
+        (
+            "/framed/",
+            "SAMEORIGIN",
+            &strict.replace("frame-ancestors 'none'", "frame-ancestors 'self'"),
+        ),
         ("/bare/", "", ""),
         ("/own/", "DENY", "default-src 'none'"),
     ] {
@@ -493,7 +498,8 @@ async fn rule_6_a_slash_is_added_where_that_leads_to_a_route() {
         assert_eq!(reply.header("location"), address, "{path}");
         assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
     }
-    for path in ["/items/x/y", "/bare/", "/a/b/c", "//evil.example", "//evil.example/a", "//a/b/c"] {
+    for path in ["/items/x/y", "/bare/", "/a/b/c", "//evil.example", "//evil.example/a", "//a/b/c"]
+    {
         let reply = browser.get(path).await;
         assert!(!reply.header("location").starts_with("//"), "{path}");
         assert!(path == "/bare/" || reply.status == StatusCode::NOT_FOUND, "{path}");

@@ -130,3 +130,19 @@ type Handlers = axum::routing::MethodRouter<Bank>;
 fn limited(handlers: Handlers, bytes: usize) -> Handlers {
     handlers.layer(DefaultBodyLimit::max(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use donjon::stack::{Access, CsrfRule};
+
+    use super::*;
+
+    #[test]
+    fn no_route_of_the_bank_is_exempt() {
+        let table = routes().table().unwrap();
+        assert!(table.iter().all(|route| route.policy.csrf_rule() == CsrfRule::Checked));
+        let users = table.iter().filter(|route| route.policy.access() == Access::Users);
+        let paths: Vec<_> = users.map(|route| route.path.as_str()).collect();
+        assert_eq!(paths, ["/account/", "/transfer/"]);
+    }
+}

@@ -141,9 +141,7 @@ impl Piece {
         let (converter, end) = match self {
             Self::Text(text) => return path.strip_prefix(text.as_str()),
             Self::Argument { converter: Converter::Path, .. } => (Converter::Path, path.len()),
-            Self::Argument { converter, .. } => {
-                (*converter, path.find('/').unwrap_or(path.len()))
-            }
+            Self::Argument { converter, .. } => (*converter, path.find('/').unwrap_or(path.len())),
         };
         let value = percent_decode_str(&path[..end]).decode_utf8().ok()?;
         converter.fits(&value).then(|| &path[end..])
@@ -301,7 +299,8 @@ mod tests {
         for fitting in ["/items/7/", "/items/%37/"] {
             assert!(item.fits(fitting), "{fitting}");
         }
-        for other in ["/items/a/", "/items/7", "/items/7/x", "/items//", "/items/7%0A/", "/items/%2F/"]
+        for other in
+            ["/items/a/", "/items/7", "/items/7/x", "/items//", "/items/7%0A/", "/items/%2F/"]
         {
             assert!(!item.fits(other), "{other}");
         }

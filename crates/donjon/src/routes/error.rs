@@ -41,7 +41,9 @@ impl fmt::Display for RoutesError {
                 f,
                 "{name:?} can't be a name: expected some text without a colon, which stands between a namespace and a name"
             ),
-            Self::Path { path, error } => write!(f, "the path {path:?} can't be a route's: {error}"),
+            Self::Path { path, error } => {
+                write!(f, "the path {path:?} can't be a route's: {error}")
+            }
             Self::NoRoute(method) => write!(
                 f,
                 "`{method}` is about the route before it, and there is none: call it behind `path`; what all routes of an include need goes into `protect_all`"

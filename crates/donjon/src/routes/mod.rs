@@ -45,10 +45,10 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, any};
-use axum::Router;
 use donjon_html::template::Templates;
 use http::StatusCode;
 
@@ -275,11 +275,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.policy("cors_exempt", RoutePolicy::cors_exempt)
     }
 
-    fn policy(
-        self,
-        method: &'static str,
-        change: impl FnOnce(RoutePolicy) -> RoutePolicy,
-    ) -> Self {
+    fn policy(self, method: &'static str, change: impl FnOnce(RoutePolicy) -> RoutePolicy) -> Self {
         self.last(method, |route| route.policy = change(std::mem::take(&mut route.policy)))
     }
 
@@ -328,7 +324,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     ///
     /// # Errors
     /// [`RoutesErrors`]: everything that can't be.
-    pub fn into_router(self, stack: Stack, templates: Templates) -> Result<Router<S>, RoutesErrors> {
+    pub fn into_router(
+        self,
+        stack: Stack,
+        templates: Templates,
+    ) -> Result<Router<S>, RoutesErrors> {
         let plan = self.plan()?;
         let stack = stack.with_words(Arc::new(Pages::new(templates, plan.names)));
         let page = self.not_found.unwrap_or_else(plain_not_found);

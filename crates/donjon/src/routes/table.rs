@@ -151,8 +151,8 @@ impl fmt::Display for RouteTable {
 #[cfg(test)]
 mod tests {
     use axum::extract::DefaultBodyLimit;
-    use axum::routing::{any, delete, get, head, on, post};
     use axum::routing::MethodFilter;
+    use axum::routing::{any, delete, get, head, on, post};
 
     use super::*;
 

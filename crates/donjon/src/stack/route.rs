@@ -10,8 +10,8 @@ use tower::util::{Either, option_layer};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::service::{Guarded, Rooms, StackLayer};
 use super::Stack;
+use super::service::{Guarded, Rooms, StackLayer};
 use crate::auth::{LoginRequired, LoginRequiredLayer};
 use crate::cors::CorsPolicy;
 use crate::csp::CspPolicy;
@@ -291,7 +291,9 @@ impl RoutePolicy {
     fn change_csp(&self, rooms: &mut Rooms) {
         match &self.csp {
             Some(RouteCsp::Own(policy)) => rooms.csp = Some(policy.clone()),
-            Some(RouteCsp::Updated(update)) => rooms.csp = rooms.csp.take().map(|site| update(site)),
+            Some(RouteCsp::Updated(update)) => {
+                rooms.csp = rooms.csp.take().map(|site| update(site))
+            }
             Some(RouteCsp::Exempt) => rooms.csp = None,
             None => {}
         }
@@ -418,6 +420,9 @@ mod tests {
         let policy = RoutePolicy::new();
         assert_eq!(policy.csrf_rule(), CsrfRule::Checked);
         assert!(!policy.changes_rooms());
-        assert_eq!((policy.framing_words(), policy.csp_words(), policy.cors_words()), ("site", "site", "site"));
+        assert_eq!(
+            (policy.framing_words(), policy.csp_words(), policy.cors_words()),
+            ("site", "site", "site")
+        );
     }
 }
