@@ -99,7 +99,7 @@ impl RoutePath {
 
     /// How many arguments the path takes.
     pub(crate) fn arguments(&self) -> usize {
-        self.0.iter().filter(|piece| matches!(piece, Piece::Argument { .. })).count()
+        self.0.iter().filter_map(Piece::argument).count()
     }
 
     /// Does a request's path, encoded as it came, have this form, and arguments that fit?
@@ -136,6 +136,14 @@ impl RoutePath {
 }
 
 impl Piece {
+    /// The name of an argument.
+    fn argument(&self) -> Option<&str> {
+        match self {
+            Self::Argument { name, .. } => Some(name),
+            Self::Text(_) => None,
+        }
+    }
+
     /// What follows this piece in a path that begins with it.
     fn after<'p>(&self, path: &'p str) -> Option<&'p str> {
         let (converter, end) = match self {
@@ -192,11 +200,7 @@ fn is_identifier(name: &str) -> bool {
 
 /// The name of an argument that stands in the path twice.
 fn repeated(pieces: &[Piece]) -> Option<&str> {
-    let name = |piece| match piece {
-        &Piece::Argument { ref name, .. } => Some(name.as_str()),
-        Piece::Text(_) => None,
-    };
-    let mut names: Vec<&str> = pieces.iter().filter_map(name).collect();
+    let mut names: Vec<&str> = pieces.iter().filter_map(Piece::argument).collect();
     names.sort_unstable();
     names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
