@@ -1,12 +1,16 @@
 //! What an argument of a path may be (Django: path converters).
 
+/// The longest number that fits [`Converter::Int`], in digits: the longest that Python reads.
+pub const MAX_DIGITS: usize = 4300;
+
 /// What an argument of a path may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Converter {
     /// One segment: `[^/]+`. Written `<name>`, `<str:name>` or `{name}`.
     Str,
-    /// A number without a sign: `[0-9]+`. It may be too big for a type of Rust's.
+    /// A number without a sign: `[0-9]+`, of at most [`MAX_DIGITS`]. It may be too big for a type of
+    /// Rust's, which axum's `Path` answers with 400.
     Int,
     /// `[-a-zA-Z0-9_]+`.
     Slug,
@@ -37,7 +41,7 @@ impl Converter {
         let all = |legal: fn(u8) -> bool| !value.is_empty() && value.bytes().all(legal);
         match self {
             Self::Str => all(|byte| byte != b'/'),
-            Self::Int => all(|byte| byte.is_ascii_digit()),
+            Self::Int => value.len() <= MAX_DIGITS && all(|byte| byte.is_ascii_digit()),
             Self::Slug => all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')),
             Self::Uuid => is_uuid(value.as_bytes()),
             Self::Path => all(|byte| byte != b'\n'),
@@ -105,6 +109,8 @@ mod tests {
                 assert!(!converter.fits(value), "{converter:?} {value:?}");
             }
         }
+        assert!(Converter::Int.fits(&"9".repeat(MAX_DIGITS)));
+        assert!(!Converter::Int.fits(&"9".repeat(MAX_DIGITS + 1)));
     }
 
     /// R028: what a proxy in front reads otherwise than the site.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 mod converter;
 mod path;
 
-pub use converter::Converter;
+pub use converter::{Converter, MAX_DIGITS};
 pub use path::PathError;
 pub(crate) use path::RoutePath;
 
