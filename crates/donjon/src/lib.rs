@@ -65,6 +65,7 @@ mod guide {
     chapters! {
         Readme: "../../../README.md",
         Existing: "../../../docs/src/existing.md",
+        Routes: "../../../docs/src/routes.md",
         Csrf: "../../../docs/src/csrf.md",
         Csp: "../../../docs/src/csp.md",
         Proxy: "../../../docs/src/proxy.md",

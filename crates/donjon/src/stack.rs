@@ -3,17 +3,22 @@
 //! Stops: layers put together in an order in which one undoes another. A refusal without headers, a
 //! CSRF check that sees no session, CORS headers missing on the answer that a front end needs most.
 //!
-//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ session ▶ csrf ▶ auth ▶ handler`, and can't
-//!    be changed.
-//! 2. Headers, the strict CSP, the host check and CSRF are on unless somebody says otherwise.
+//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ canonical ▶ cors ▶ isolation ▶ session ▶ csrf ▶
+//!    auth ▶ handler`, and can't be changed.
+//! 2. Headers, the strict CSP, the host check, isolation and CSRF are on unless somebody says
+//!    otherwise.
 //! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
+//! 4. One route may differ by its [`RoutePolicy`]. It is read when the route is made, and costs no
+//!    request anything.
 //!
 //! | step | may answer early | leaves behind |
 //! |---|---|---|
 //! | headers, csp | never | [`CspNonce`](crate::csp::CspNonce) |
 //! | host | 400 | [`Site`](donjon_core::origin::Site) |
-//! | https | 301 | |
+//! | https | 301, 308 | |
+//! | canonical | 301, 403 | |
 //! | cors | a preflight | |
+//! | isolation | 403 | |
 //! | session | never | [`Session`](donjon_core::session::Session), not loaded until touched |
 //! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |
 //! | auth | never | [`Auth`](crate::auth::Auth), which asks when it is asked |
@@ -60,16 +65,20 @@ use donjon_core::session::DynSessionStore;
 use donjon_core::visit::Words;
 
 use crate::auth::{AuthLayer, AuthPolicy};
+use crate::canonical::CanonicalPolicy;
 use crate::cors::CorsPolicy;
 use crate::csp::CspPolicies;
 use crate::csrf::{CsrfLayer, CsrfPolicy};
 use crate::headers::HeadersPolicy;
 use crate::https::HttpsPolicy;
+use crate::isolation::IsolationPolicy;
 use crate::session::{SessionLayer, SessionPolicy};
 
+mod route;
 mod service;
 mod visit;
 
+pub use route::{Access, CsrfCookie, CsrfRule, Marked, RouteLayer, RoutePolicy};
 use service::Rooms;
 pub use service::{Guarded, GuardedFuture, StackLayer};
 
@@ -80,7 +89,9 @@ pub struct StackBuilder {
     headers: HeadersPolicy,
     csp: CspPolicies,
     https: HttpsPolicy,
+    canonical: CanonicalPolicy,
     cors: Option<CorsPolicy>,
+    isolation: Option<IsolationPolicy>,
     csrf: CsrfPolicy,
     sessions: Option<(SessionPolicy, Arc<dyn DynSessionStore>)>,
     accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
@@ -103,6 +114,25 @@ impl StackBuilder {
     /// Gets visitors to HTTPS like this. Without this call: not at all.
     pub fn https(mut self, policy: HttpsPolicy) -> Self {
         self.https = policy;
+        self
+    }
+
+    /// Sends visitors to a page's one address, and refuses user agents. Without this call: neither.
+    pub fn canonical(mut self, policy: CanonicalPolicy) -> Self {
+        self.canonical = policy;
+        self
+    }
+
+    /// Decides what other sites may load with a visitor's cookies. Without this call:
+    /// [`IsolationPolicy::default`].
+    pub fn isolation(mut self, policy: IsolationPolicy) -> Self {
+        self.isolation = Some(policy);
+        self
+    }
+
+    /// Lets other sites load whatever they like with a visitor's cookies, as Django does.
+    pub fn danger_without_isolation(mut self) -> Self {
+        self.isolation = None;
         self
     }
 
@@ -144,7 +174,9 @@ impl StackBuilder {
             csp: self.csp,
             site: self.site,
             https: self.https,
+            canonical: self.canonical,
             cors: self.cors,
+            isolation: self.isolation,
             sessions: self.sessions.map(|(policy, store)| SessionLayer::new(policy, store)),
             csrf: None,
             auth: None,
@@ -247,7 +279,9 @@ impl Stack {
             headers: HeadersPolicy::default(),
             csp: CspPolicies::default(),
             https: HttpsPolicy::default(),
+            canonical: CanonicalPolicy::default(),
             cors: None,
+            isolation: Some(IsolationPolicy::default()),
             csrf: CsrfPolicy::default(),
             sessions: None,
             accounts: None,
@@ -260,22 +294,10 @@ impl Stack {
         self.0
     }
 
-    /// The layer, for one route of many.
-    #[cfg(feature = "axum")]
-    pub(crate) fn layer(&self) -> StackLayer {
-        self.0.clone()
-    }
-
     /// The same stack, with more words for handlers to ask for.
     #[cfg(feature = "axum")]
     pub(crate) fn with_words(&self, words: Arc<dyn Words>) -> Self {
         Self(self.0.with_words(words))
-    }
-
-    /// The layer that makes every response set the CSRF cookie.
-    #[cfg(feature = "axum")]
-    pub(crate) fn ensure_csrf_cookie(&self) -> CsrfLayer {
-        self.0.csrf().ensuring_cookie()
     }
 }
 

@@ -82,7 +82,7 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         names: &["axum", "axum_core"],
-        places: &["donjon/*/extract.rs", "donjon/routes.rs", "donjon/page.rs", "donjon/serve.rs"],
+        places: &["donjon/*/extract.rs", "donjon/routes/", "donjon/page.rs", "donjon/serve.rs"],
     },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve.rs"] },
     Reserved { names: &["sea_orm", "sqlx"], places: &["donjon-db/"] },

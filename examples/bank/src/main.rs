@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use bank::options::{Command, Options, USAGE};
 use bank::people::PEOPLE;
+use bank::site::routes;
 use bank::start::{Running, start};
 use donjon::serve::shutdown_signal;
 use tracing_subscriber::EnvFilter;
@@ -16,8 +17,19 @@ async fn main() -> ExitCode {
             print!("{USAGE}");
             ExitCode::SUCCESS
         }
+        Ok(Command::Routes) => show_routes(),
         Ok(Command::Run(options)) => run(&options).await,
         Err(error) => fail(&error),
+    }
+}
+
+fn show_routes() -> ExitCode {
+    match routes().table() {
+        Ok(table) => {
+            print!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(errors) => fail(&errors),
     }
 }
 

@@ -11,6 +11,7 @@ pub const USAGE: &str = "\
 A bank that can't be robbed, and the attacker's site beside it.
 
 Usage: bank [OPTIONS]
+       bank routes             what the bank answers, and what protects it
 
 Options:
   --port PORT            the bank's port; 0 is any free one   [BANK_PORT, default 8000]
@@ -46,6 +47,8 @@ impl Default for Options {
 pub enum Command {
     /// Show [`USAGE`].
     Help,
+    /// Show the routes.
+    Routes,
     /// Open the bank.
     Run(Options),
 }
@@ -97,6 +100,9 @@ impl Options {
             if matches!(argument.as_str(), "--help" | "-h") {
                 return Ok(Command::Help);
             }
+            if argument == "routes" {
+                return Ok(Command::Routes);
+            }
             let (name, value) = match argument.split_once('=') {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (argument, None),
@@ -144,6 +150,7 @@ mod tests {
         let arguments = ["--port", "3", "--database=y"];
         assert_eq!(parse(&arguments, &environment), Ok(Command::Run(expected)));
         assert_eq!(parse(&["--port", "3", "--help"], &[]), Ok(Command::Help));
+        assert_eq!(parse(&["routes"], &[]), Ok(Command::Routes));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use donjon::auth::AuthPolicy;
 use donjon::csrf::CsrfPolicy;
-use donjon::routes::{Routes, RoutesError};
+use donjon::routes::{Routes, RoutesErrors};
 use donjon::session::SessionPolicy;
 use donjon::stack::{Stack, StackErrors};
 use donjon_core::host::AllowedHosts;
@@ -31,7 +31,7 @@ pub enum SiteError {
     /// The rooms don't fit together.
     Stack(StackErrors),
     /// The routes don't.
-    Routes(RoutesError),
+    Routes(RoutesErrors),
 }
 
 impl fmt::Display for SiteError {
@@ -39,7 +39,7 @@ impl fmt::Display for SiteError {
         match self {
             Self::Templates(errors) => errors.fmt(f),
             Self::Stack(errors) => errors.fmt(f),
-            Self::Routes(error) => error.fmt(f),
+            Self::Routes(errors) => errors.fmt(f),
         }
     }
 }
@@ -58,9 +58,9 @@ impl From<StackErrors> for SiteError {
     }
 }
 
-impl From<RoutesError> for SiteError {
-    fn from(error: RoutesError) -> Self {
-        Self::Routes(error)
+impl From<RoutesErrors> for SiteError {
+    fn from(errors: RoutesErrors) -> Self {
+        Self::Routes(errors)
     }
 }
 
@@ -94,7 +94,8 @@ fn stack(
         .build()
 }
 
-fn routes() -> Routes<Bank> {
+/// What the bank answers, and what protects it.
+pub fn routes() -> Routes<Bank> {
     Routes::new()
         .path("/", get(home::show))
         .name("home")
@@ -119,7 +120,7 @@ fn routes() -> Routes<Bank> {
         .name("upload")
         .path("/attacks/", get(home::attacks))
         .name("attacks")
-        .path("/static/{name}", get(assets::file))
+        .path("/static/<name>", get(assets::file))
         .not_found(problem::not_found)
 }
 
@@ -128,4 +129,20 @@ type Handlers = axum::routing::MethodRouter<Bank>;
 /// Handlers whose bodies have at most so many bytes.
 fn limited(handlers: Handlers, bytes: usize) -> Handlers {
     handlers.layer(DefaultBodyLimit::max(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use donjon::stack::{Access, CsrfRule};
+
+    use super::*;
+
+    #[test]
+    fn no_route_of_the_bank_is_exempt() {
+        let table = routes().table().unwrap();
+        assert!(table.iter().all(|route| route.policy.csrf_rule() == CsrfRule::Checked));
+        let users = table.iter().filter(|route| route.policy.access() == Access::Users);
+        let paths: Vec<_> = users.map(|route| route.path.as_str()).collect();
+        assert_eq!(paths, ["/account/", "/transfer/"]);
+    }
 }

@@ -135,6 +135,16 @@ impl CspPolicies {
         self
     }
 
+    /// The same with this policy enforced, or none.
+    pub(crate) fn enforcing(self, policy: Option<CspPolicy>) -> Self {
+        Self { enforced: policy.map(Sent::new), ..self }
+    }
+
+    /// The same with this policy tried, or none.
+    pub(crate) fn trying(self, policy: Option<CspPolicy>) -> Self {
+        Self { report_only: policy.map(Sent::new), ..self }
+    }
+
     /// The policy that is enforced.
     #[must_use]
     pub fn enforced_policy(&self) -> Option<&CspPolicy> {

@@ -82,7 +82,6 @@ impl CsrfLayer {
     }
 
     /// This layer's policy, refusing nothing and setting the cookie with every response.
-    #[cfg(feature = "axum")]
     pub(crate) fn ensuring_cookie(&self) -> Self {
         Self { mode: Mode::EnsureCookie, ..self.clone() }
     }

@@ -18,18 +18,20 @@ use tower_service::Service;
 
 use super::visit::Visiting;
 use crate::auth::{AuthLayer, Auths};
+use crate::canonical::{self, CanonicalPolicy};
 use crate::cors::{self, CorsPolicy, Preflight};
 use crate::csp::CspPolicies;
 use crate::csrf::{Csrf, CsrfLayer};
 use crate::headers::HeadersPolicy;
 use crate::host;
 use crate::https::{self, HttpsPolicy};
+use crate::isolation::{self, IsolationPolicy, Readers};
 use crate::rejection::Answer;
 use crate::session::SessionLayer;
 use crate::session::layer::Saving;
 
 /// How many headers the stack may add: room for them is made once.
-const ADDED_HEADERS: usize = 12;
+const ADDED_HEADERS: usize = 20;
 
 /// The rooms of a stack, as every request finds them.
 #[derive(Clone)]
@@ -38,7 +40,9 @@ pub(super) struct Rooms {
     pub(super) csp: CspPolicies,
     pub(super) site: SitePolicy,
     pub(super) https: HttpsPolicy,
+    pub(super) canonical: CanonicalPolicy,
     pub(super) cors: Option<CorsPolicy>,
+    pub(super) isolation: Option<IsolationPolicy>,
     pub(super) sessions: Option<SessionLayer>,
     /// For words made on demand: none where the secret is in the session, which must be waited for.
     pub(super) csrf: Option<CsrfLayer>,
@@ -66,16 +70,25 @@ impl StackLayer {
         Self { rooms: Arc::new(rooms), csrf, auth: option_layer(auth.filter(|_| !on_demand)) }
     }
 
-    #[cfg(feature = "axum")]
-    pub(super) fn csrf(&self) -> &CsrfLayer {
-        &self.csrf
+    /// This layer with some rooms changed.
+    pub(super) fn changed<E>(
+        &self,
+        change: impl FnOnce(&mut Rooms) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut rooms = Rooms::clone(&self.rooms);
+        change(&mut rooms)?;
+        Ok(Self { rooms: Arc::new(rooms), ..self.clone() })
     }
 
-    /// The same rooms, with more words for handlers to ask for.
+    /// This layer with more words for handlers to ask for.
     #[cfg(feature = "axum")]
     pub(super) fn with_words(&self, words: Arc<dyn Words>) -> Self {
         let rooms = Rooms { words: Some(words), ..Rooms::clone(&self.rooms) };
         Self { rooms: Arc::new(rooms), ..self.clone() }
+    }
+
+    pub(super) fn csrf(&self) -> &CsrfLayer {
+        &self.csrf
     }
 }
 
@@ -122,19 +135,22 @@ struct Passage {
     rooms: Arc<Rooms>,
     hsts: Option<HeaderValue>,
     cors: Option<cors::Decision>,
+    varies: &'static [&'static str],
     /// None where a room answered before the session's.
     visiting: Option<Arc<Visiting>>,
 }
 
 impl Passage {
     fn through(rooms: &Arc<Rooms>) -> Self {
-        Self { rooms: Arc::clone(rooms), hsts: None, cors: None, visiting: None }
+        Self { rooms: Arc::clone(rooms), hsts: None, cors: None, varies: &[], visiting: None }
     }
 
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
     fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
         let site = host::admit(&self.rooms.site, request)?;
         self.hsts = https::admit(&self.rooms.https, &site, request.method(), request.uri())?;
+        let (canonical, headers) = (&self.rooms.canonical, request.headers());
+        canonical::admit(canonical, Some(&site), headers, request.uri())?;
         if let Some(policy) = &self.rooms.cors {
             let decision = cors::layer::judge(policy, request);
             let preflight = decision.preflight();
@@ -142,6 +158,11 @@ impl Passage {
             if preflight == Preflight::Yes {
                 return Err(cors::layer::preflight());
             }
+        }
+        if let Some(policy) = &self.rooms.isolation {
+            let open = self.cors.as_ref().is_some_and(cors::Decision::is_open);
+            let readers = if open { Readers::Allowed } else { Readers::Nobody };
+            self.varies = isolation::layer::admit(policy, request, readers)?;
         }
         let visiting = Arc::new(Visiting::new(&self.rooms, site, request));
         request.extensions_mut().insert(Visit::new(Arc::clone(&visiting) as _));
@@ -157,6 +178,7 @@ impl Passage {
             decision.apply(policy, headers);
         }
         https::apply(self.hsts.take(), headers);
+        isolation::layer::apply(self.varies, headers);
         let visiting = self.visiting.as_deref();
         if let Some(visiting) = visiting {
             visiting.set_csrf_cookie(headers);
