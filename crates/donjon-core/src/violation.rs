@@ -229,7 +229,9 @@ impl Batch {
 
     /// Adds so many reports that are no violation.
     pub fn add_noise(&mut self, noise: Noise, count: u64) {
-        *self.noise.entry(noise).or_default() += count;
+        if count > 0 {
+            *self.noise.entry(noise).or_default() += count;
+        }
     }
 
     /// The violations.
@@ -242,7 +244,7 @@ impl Batch {
     #[must_use]
     pub fn counts(&self) -> BTreeMap<Kind, u64> {
         let noise = self.noise.iter().map(|(noise, count)| (Kind::Noise(*noise), *count));
-        let mut counts: BTreeMap<_, _> = noise.filter(|(_, count)| *count > 0).collect();
+        let mut counts: BTreeMap<_, _> = noise.collect();
         for sighting in &self.sightings {
             *counts.entry(Kind::Violation(sighting.violation.directive)).or_default() +=
                 sighting.count;

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,9 +18,10 @@ use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{SitePolicy, TrustedOrigins};
 use donjon_core::session::StoreError;
 use donjon_core::violation::{
-    Batch, HourCount, MemoryViolations, Violation, ViolationRecord, ViolationStore,
+    Batch, HourCount, Kind, MemoryViolations, Violation, ViolationRecord, ViolationStore,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::Frame;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
@@ -56,10 +60,7 @@ fn shown(batch: &Batch) -> Vec<String> {
             seen.count
         )
     });
-    let noise = batch
-        .counts()
-        .into_iter()
-        .filter(|(kind, _)| matches!(kind, donjon_core::violation::Kind::Noise(_)));
+    let noise = batch.counts().into_iter().filter(|(kind, _)| matches!(kind, Kind::Noise(_)));
     seen.chain(noise.map(|(kind, count)| format!("{} {count}", kind.as_str()))).collect()
 }
 
@@ -280,10 +281,9 @@ async fn rule_2_a_long_body_is_refused_whether_it_says_so_or_not() {
     let status = site.post(LEGACY, padded(BODY_LIMIT + 1)).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
 
-    let body = axum::body::Body::new(http_body_util::StreamBody::new(Endless));
     let layer = HostLayer::new(SitePolicy::new(AllowedHosts::local()));
     let (parts, _) = post(LEGACY, "").into_parts();
-    let request = Request::from_parts(parts, body);
+    let request = Request::from_parts(parts, Endless);
     let response = layer.layer(site.reports.clone()).oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
@@ -291,15 +291,15 @@ async fn rule_2_a_long_body_is_refused_whether_it_says_so_or_not() {
 /// A body of spaces without an end and without a length.
 struct Endless;
 
-impl futures_core::Stream for Endless {
-    type Item = Result<http_body::Frame<Bytes>, std::convert::Infallible>;
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
 
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
-        let spaces = http_body::Frame::data(Bytes::from_static(&[b' '; 1024]));
-        std::task::Poll::Ready(Some(Ok(spaces)))
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 1024])))))
     }
 }
 
