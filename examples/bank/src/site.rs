@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{any_service, get, post};
 use donjon::auth::AuthPolicy;
+use donjon::csp::report::CspReports;
 use donjon::csrf::CsrfPolicy;
 use donjon::routes::{Routes, RoutesError};
 use donjon::session::SessionPolicy;
@@ -20,7 +21,7 @@ use donjon_db::{Database, DjangoSessions};
 use donjon_html::template::{TemplateErrors, Templates};
 
 use crate::Bank;
-use crate::pages::{account, ajax, contact, home, log_in, transfer, upload};
+use crate::pages::{account, ajax, contact, home, log_in, reports, transfer, upload};
 use crate::{assets, problem, witness};
 
 /// A site that does not fit together: a mistake in the source, found at start-up.
@@ -72,7 +73,7 @@ pub fn router(bank: Bank, database: &Database, keys: &Keys) -> Result<Router, Si
     let bare = Arc::new(assets::bare_pages()?);
     let stack = stack(&bank, database, keys, Arc::clone(&bare))?;
     let watch = from_fn_with_state(bank.witness.clone(), witness::watch);
-    Ok(routes()
+    Ok(routes(&bank)
         .into_router(stack, assets::pages()?)?
         .with_state(bank)
         .layer(from_fn_with_state(bare, problem::dress))
@@ -94,7 +95,7 @@ fn stack(
         .build()
 }
 
-fn routes() -> Routes<Bank> {
+fn routes(bank: &Bank) -> Routes<Bank> {
     Routes::new()
         .path("/", get(home::show))
         .name("home")
@@ -119,6 +120,12 @@ fn routes() -> Routes<Bank> {
         .name("upload")
         .path("/attacks/", get(home::attacks))
         .name("attacks")
+        .path("/security/reports/", get(reports::show))
+        .name("reports")
+        .login_required()
+        .path("/csp-report/", any_service(CspReports::new(bank.violations.clone())))
+        .name("csp_report")
+        .csrf_exempt()
         .path("/static/{name}", get(assets::file))
         .not_found(problem::not_found)
 }
