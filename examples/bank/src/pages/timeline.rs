@@ -87,7 +87,7 @@ pub(crate) fn draw(span: Span, hours: &[HourCount], now: UnixTime) -> Value {
     let drawn: Vec<Value> = drawn.collect();
     context! {
         bars: drawn, legend: legend(&bars, &series), highest,
-        total: bars.values().map(total).sum::<u64>(),
+        total: sum(bars.values().map(total)),
         width: span.bars() * STEP, height: HEIGHT, step: STEP,
         begins: DateTime::from_epoch_seconds(span.since(now).seconds()),
     }
@@ -101,14 +101,19 @@ fn bars(span: Span, hours: &[HourCount], now: UnixTime) -> BTreeMap<i64, Counts>
         let number = span.number(hour.hour);
         if let (Kind::Violation(directive), true) = (hour.kind, number >= span.first(now)) {
             let bar = bars.entry(number).or_default();
-            *bar.entry(directive.as_str()).or_default() += hour.count;
+            let sum = bar.entry(directive.as_str()).or_default();
+            *sum = u64::saturating_add(*sum, hour.count);
         }
     }
     bars
 }
 
 fn total(counts: &Counts) -> u64 {
-    counts.values().sum()
+    sum(counts.values().copied())
+}
+
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 /// The directives with a colour of their own, the most frequent first.
@@ -121,7 +126,8 @@ fn series(bars: &BTreeMap<i64, Counts>) -> Vec<&'static str> {
 fn sums(bars: &BTreeMap<i64, Counts>) -> Counts {
     let mut sums = Counts::new();
     for (name, count) in bars.values().flatten() {
-        *sums.entry(name).or_default() += count;
+        let sum = sums.entry(*name).or_default();
+        *sum = u64::saturating_add(*sum, *count);
     }
     sums
 }
@@ -130,7 +136,7 @@ fn sums(bars: &BTreeMap<i64, Counts>) -> Counts {
 fn coloured(counts: &Counts, series: &[&'static str]) -> Vec<(&'static str, u64)> {
     let own = series.iter().map(|name| (*name, counts.get(name).copied().unwrap_or(0)));
     let own: Vec<_> = own.collect();
-    let others = total(counts) - own.iter().map(|(_, count)| count).sum::<u64>();
+    let others = total(counts).saturating_sub(sum(own.iter().map(|(_, count)| *count)));
     own.into_iter().chain([(OTHERS, others)]).collect()
 }
 
@@ -236,7 +242,8 @@ mod tests {
     fn without_violations_and_with_too_many_it_is_drawn_too() {
         let nothing = draw(Span::Day, &[], NOW);
         assert_eq!((at(&nothing, &["total"]), at(&nothing, &["highest"])), (0, 0));
-        let many = draw(Span::Day, &[hour(0, "img-src", u64::MAX)], NOW);
-        assert_eq!(many.step("legend").unwrap().length(), Some(1));
+        let many = ["img-src", "font-src"].map(|name| hour(0, name, u64::MAX));
+        let many = draw(Span::Day, &[many, many].concat(), NOW);
+        assert_eq!(many.step("legend").unwrap().length(), Some(2));
     }
 }
