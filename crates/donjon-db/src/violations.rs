@@ -8,7 +8,7 @@ use donjon_core::violation::{
 };
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{DatabaseTransaction, NotSet, QueryOrder, QuerySelect, Set};
+use sea_orm::{Condition, DatabaseTransaction, NotSet, QueryOrder, QuerySelect, Set};
 
 use crate::entity::{violation, violation_hour};
 use crate::error::store_error;
@@ -18,17 +18,6 @@ use crate::{Database, time};
 /// [`Database::migrate`] makes. Django has no model of them and leaves them alone.
 #[derive(Clone, Debug)]
 pub struct SqlViolations(Database);
-
-/// What makes a violation the same.
-const IDENTITY: [violation::Column; 7] = [
-    violation::Column::Directive,
-    violation::Column::Disposition,
-    violation::Column::Blocked,
-    violation::Column::Document,
-    violation::Column::Source,
-    violation::Column::Line,
-    violation::Column::Column,
-];
 
 impl SqlViolations {
     /// The violations in this database.
@@ -64,15 +53,30 @@ async fn add(
     now: UnixTime,
 ) -> Result<bool, DbErr> {
     use violation::Column::{Count, LastSeen};
-    let count = to_count(seen.count);
-    let row = row(seen, count, &time::to_column(now));
-    let again = OnConflict::columns(IDENTITY)
-        .update_column(LastSeen)
-        .value(Count, Expr::col((violation::Entity, Count)).add(count))
-        .to_owned();
-    let insert = violation::Entity::insert(row).on_conflict(again);
-    // A count that is no more than what was added just now began just now.
-    Ok(insert.exec_with_returning(transaction).await?.count == count)
+    let (count, now) = (to_count(seen.count), time::to_column(now));
+    let again = violation::Entity::update_many()
+        .col_expr(Count, Expr::col(Count).add(count))
+        .col_expr(LastSeen, now.as_str().into())
+        .filter(is_same(&seen.violation));
+    if again.exec(transaction).await?.rows_affected > 0 {
+        return Ok(false);
+    }
+    // Nobody else writes between the two: the transaction began by taking the lock.
+    let insert = violation::Entity::insert(row(seen, count, &now));
+    insert.exec_without_returning(transaction).await?;
+    Ok(true)
+}
+
+fn is_same(violation: &Violation) -> Condition {
+    use violation::Column as Is;
+    Condition::all()
+        .add(Is::Directive.eq(violation.directive.as_str()))
+        .add(Is::Disposition.eq(violation.disposition.as_str()))
+        .add(Is::Blocked.eq(&violation.blocked))
+        .add(Is::Document.eq(&violation.document))
+        .add(Is::Source.eq(&violation.source))
+        .add(Is::Line.eq(violation.line))
+        .add(Is::Column.eq(violation.column))
 }
 
 fn row(seen: &Sighting, count: i64, now: &str) -> violation::ActiveModel {

@@ -74,6 +74,15 @@ async fn rule_1_whatever_differs_is_another_row() {
         assert_eq!(store.note(&batch, at(0)).await.unwrap(), [other.clone()]);
     }
     assert_eq!(store.records().await.unwrap().len(), others.len());
+    for (again, other) in (2..).zip(&others) {
+        let mut batch = Batch::default();
+        batch.add(other.clone(), String::new());
+        assert_eq!(store.note(&batch, at(again)).await.unwrap(), []);
+        let records = store.records().await.unwrap();
+        let record = records.iter().find(|record| record.violation == *other).unwrap();
+        assert_eq!((record.count, record.last_seen), (2, at(again)));
+    }
+    assert_eq!(store.records().await.unwrap().len(), others.len());
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ async fn what_browsers_report_is_drawn_and_grouped() {
     }
     assert_eq!(report(&mut visitor, "inline", "").await.status, StatusCode::NO_CONTENT);
     report(&mut visitor, "chrome-extension", "").await;
+    assert_eq!(records(&branch).await[0].count, 2, "the same is counted, whichever row it is");
     let mut alice = branch.logged_in(&ALICE).await;
     let page = alice.get("/security/reports/").await;
     assert_eq!(page.status, StatusCode::OK);
