@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -348,4 +349,53 @@ async fn rule_8_a_store_that_fails_is_nobody_elses_business() {
     let reports = CspReports::new(Arc::new(Broken));
     let response = reports.oneshot(post(LEGACY, CHROMIUM_LEGACY)).await.unwrap();
     assert_eq!(response.status(), StatusCode::NO_CONTENT);
+}
+
+/// Keeps the events of the room, each as its fields.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "donjon::security::csp"
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Fields(String);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn Debug) {
+                self.0 += &format!("{field}={value:?} ");
+            }
+        }
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0.trim_end().to_owned());
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn rule_9_what_is_new_and_what_is_dropped_is_told_once() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let site = site();
+    for _ in 0..BODIES_PER_SECOND + 30 {
+        site.post(LEGACY, CHROMIUM_LEGACY).await;
+    }
+    let told = log.0.lock().unwrap().clone();
+    let new = "message=Content Security Policy violated directive=script-src-elem blocked=inline \
+        document=/transfer/";
+    let dropped = "message=Too many reports of violations, some are dropped";
+    assert_eq!(told, [new, dropped]);
+    let broken = CspReports::new(Arc::new(Broken));
+    broken.oneshot(post(LEGACY, CHROMIUM_LEGACY)).await.unwrap();
+    assert!(log.0.lock().unwrap()[2].contains("it is down"));
 }
