@@ -71,7 +71,7 @@ async fn rule_1_whatever_differs_is_another_row() {
     for other in &others {
         let mut batch = Batch::default();
         batch.add(other.clone(), String::new());
-        assert_eq!(store.note(&batch, at(0)).await.unwrap(), [other.clone()]);
+        assert_eq!(store.note(&batch, at(0)).await.unwrap(), std::slice::from_ref(other));
     }
     assert_eq!(store.records().await.unwrap().len(), others.len());
     for (again, other) in (2..).zip(&others) {

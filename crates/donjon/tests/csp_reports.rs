@@ -30,10 +30,10 @@ use tower::{Layer, ServiceExt};
 const LEGACY: &str = "application/csp-report";
 const REPORTING: &str = "application/reports+json; charset=utf-8";
 
-/// What Chromium 12x sends for an inline script, by `report-uri`.
-const CHROMIUM_LEGACY: &str = r#"{"csp-report":{"document-uri":"http://localhost:8000/transfer/?to=bob","referrer":"http://localhost:8000/","violated-directive":"script-src-elem","effective-directive":"script-src-elem","original-policy":"default-src 'self'; report-uri /csp-report/","disposition":"enforce","blocked-uri":"inline","line-number":12,"column-number":3,"source-file":"http://localhost:8000/transfer/","status-code":200,"script-sample":"alert(1)"}}"#;
+/// What Chromium 148 sends for an inline script, by `report-uri`.
+const CHROMIUM_LEGACY: &str = r#"{"csp-report":{"document-uri":"http://localhost:8000/transfer/?to=bob","referrer":"http://localhost:8000/","violated-directive":"script-src-elem","effective-directive":"script-src-elem","original-policy":"default-src 'self'; report-uri /csp-report/","disposition":"enforce","blocked-uri":"inline","line-number":12,"source-file":"http://localhost:8000/transfer/","status-code":200,"script-sample":"alert(1)"}}"#;
 
-/// And by `report-to`.
+/// And by `report-to`, for a script from elsewhere that the policy only reports.
 const CHROMIUM: &str = r#"[{"age":2,"body":{"blockedURL":"https://evil.example/x.js?s=1","columnNumber":9,"disposition":"report","documentURL":"http://localhost:8000/account/#top","effectiveDirective":"script-src-elem","lineNumber":7,"originalPolicy":"default-src 'self'","referrer":"","sample":"","sourceFile":"http://localhost:8000/static/a.js?v=2","statusCode":200},"type":"csp-violation","url":"http://localhost:8000/account/","user_agent":"Mozilla/5.0"}]"#;
 
 /// What Firefox sends: no disposition of old, and the directive's whole text in the older name.
@@ -87,7 +87,7 @@ fn rule_1_what_browsers_send_is_read() {
         (
             Format::Legacy,
             CHROMIUM_LEGACY,
-            "script-src-elem inline /transfer/ /transfer/ 12:3 enforce \"alert(1)\" 1",
+            "script-src-elem inline /transfer/ /transfer/ 12:0 enforce \"alert(1)\" 1",
         ),
         (
             Format::Reporting,
@@ -108,6 +108,20 @@ fn rule_1_what_browsers_send_is_read() {
     ] {
         assert_eq!(shown(&parse(format, body)), [expected], "{body}");
     }
+}
+
+/// What Chromium 148 sent for an image and a script, together; the origin and the policy are shortened.
+const CHROMIUM_BATCH: &str = r#"[{"age":102,"body":{"blockedURL":"https://pixel.example/p.gif?s=1","disposition":"enforce","documentURL":"http://localhost:8000/form/","effectiveDirective":"img-src","lineNumber":55,"originalPolicy":"default-src 'self'; report-to csp","referrer":"","sample":"","sourceFile":"http://localhost:8000/form/","statusCode":200},"type":"csp-violation","url":"http://localhost:8000/form/","user_agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/148.0.0.0 Safari/537.36"},{"age":102,"body":{"blockedURL":"https://evil.example/a.js","disposition":"enforce","documentURL":"http://localhost:8000/form/","effectiveDirective":"script-src-elem","originalPolicy":"default-src 'self'; report-to csp","referrer":"","sample":"","statusCode":200},"type":"csp-violation","url":"http://localhost:8000/form/","user_agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/148.0.0.0 Safari/537.36"}]"#;
+
+#[test]
+fn rule_1_browsers_send_several_together() {
+    assert_eq!(
+        shown(&parse(Format::Reporting, CHROMIUM_BATCH)),
+        [
+            "img-src https://pixel.example/p.gif /form/ /form/ 55:0 enforce \"\" 1",
+            "script-src-elem https://evil.example/a.js /form/  0:0 enforce \"\" 1",
+        ]
+    );
 }
 
 #[test]

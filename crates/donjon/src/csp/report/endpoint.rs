@@ -70,7 +70,7 @@ impl CspReports {
     {
         let format = match admit(&request) {
             Ok(format) => format,
-            Err(refusal) => return refusal,
+            Err(refusal) => return refusal.response(),
         };
         let now = self.clock.now();
         if !self.rate.allows(now) {
@@ -84,7 +84,7 @@ impl CspReports {
                 self.keep(&read(format, &body.to_bytes(), &own), now).await;
                 taken()
             }
-            Err(error) if error.is::<LengthLimitError>() => too_long(),
+            Err(error) if error.is::<LengthLimitError>() => Refusal::TooLong.response(),
             // The connection broke; nobody hears the answer.
             Err(_) => taken(),
         }
@@ -127,33 +127,44 @@ where
     }
 }
 
+/// Why a body is not read.
+#[derive(Clone, Copy)]
+enum Refusal {
+    Method,
+    Format,
+    TooLong,
+}
+
+impl Refusal {
+    fn response(self) -> Response<Full<Bytes>> {
+        let (status, message) = match self {
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"),
+            Self::Format => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a report of a violation\n"),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "Content Too Large\n"),
+        };
+        let mut response = refuse(status, message);
+        if let Self::Method = self {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}
+
 /// What can be refused before a byte of the body is read.
-fn admit<B: Body>(request: &Request<B>) -> Result<Format, Response<Full<Bytes>>> {
+fn admit<B: Body>(request: &Request<B>) -> Result<Format, Refusal> {
     if request.method() != Method::POST {
-        let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n");
-        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return Err(refusal);
+        return Err(Refusal::Method);
     }
     let kind = request.headers().get(header::CONTENT_TYPE);
-    let format = kind.and_then(|kind| Format::of(kind.as_bytes()));
-    let format = format.ok_or_else(|| {
-        refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a report of a violation\n")
-    })?;
-    if request.body().size_hint().lower() > BODY_LIMIT as u64 {
-        Err(too_long())
-    } else {
-        Ok(format)
-    }
+    let format = kind.and_then(|kind| Format::of(kind.as_bytes())).ok_or(Refusal::Format)?;
+    let is_long = request.body().size_hint().lower() > BODY_LIMIT as u64;
+    if is_long { Err(Refusal::TooLong) } else { Ok(format) }
 }
 
 fn taken() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
-}
-
-fn too_long() -> Response<Full<Bytes>> {
-    refuse(StatusCode::PAYLOAD_TOO_LARGE, "Content Too Large\n")
 }
 
 /// Counts the bodies of the current second.
