@@ -35,3 +35,4 @@ pub mod signing;
 pub mod url;
 pub mod visit;
 pub mod violation;
+pub mod visit;
