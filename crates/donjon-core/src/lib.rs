@@ -33,6 +33,6 @@ pub mod secret;
 pub mod session;
 pub mod signing;
 pub mod url;
-pub mod visit;
 pub mod violation;
+pub mod visit;
 pub mod visit;

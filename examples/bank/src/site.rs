@@ -9,6 +9,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any_service, get, post};
 use donjon::auth::AuthPolicy;
 use donjon::csp::report::CspReports;
+use donjon::csp::{CspErrors, CspPolicy};
 use donjon::csrf::CsrfPolicy;
 use donjon::routes::{Routes, RoutesError};
 use donjon::session::SessionPolicy;
@@ -29,6 +30,8 @@ use crate::{assets, problem, witness};
 pub enum SiteError {
     /// A template is wrong.
     Templates(TemplateErrors),
+    /// The Content Security Policy is none.
+    Csp(CspErrors),
     /// The rooms don't fit together.
     Stack(StackErrors),
     /// The routes don't.
@@ -39,6 +42,7 @@ impl fmt::Display for SiteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Templates(errors) => errors.fmt(f),
+            Self::Csp(errors) => errors.fmt(f),
             Self::Stack(errors) => errors.fmt(f),
             Self::Routes(error) => error.fmt(f),
         }
@@ -50,6 +54,12 @@ impl std::error::Error for SiteError {}
 impl From<TemplateErrors> for SiteError {
     fn from(errors: TemplateErrors) -> Self {
         Self::Templates(errors)
+    }
+}
+
+impl From<CspErrors> for SiteError {
+    fn from(errors: CspErrors) -> Self {
+        Self::Csp(errors)
     }
 }
 
@@ -85,14 +95,17 @@ fn stack(
     database: &Database,
     keys: &Keys,
     bare: Arc<Templates>,
-) -> Result<Stack, StackErrors> {
+) -> Result<Stack, SiteError> {
     let sessions = DjangoSessions::new(database, SessionCodec::new(keys));
     let auth = AuthPolicy::new(keys).passwords(bank.passwords.clone());
-    Stack::new(SitePolicy::new(AllowedHosts::local()))
+    let csp = CspPolicy::strict().update().report_uri(REPORTS).build()?;
+    let stack = Stack::new(SitePolicy::new(AllowedHosts::local()))
         .sessions(SessionPolicy::default(), Arc::new(sessions))
         .csrf(CsrfPolicy::default().failure_view(problem::refusals(bare)))
         .accounts(auth, bank.accounts.clone())
-        .build()
+        .csp(csp)
+        .build()?;
+    Ok(stack)
 }
 
 fn routes(bank: &Bank) -> Routes<Bank> {
@@ -123,12 +136,15 @@ fn routes(bank: &Bank) -> Routes<Bank> {
         .path("/security/reports/", get(reports::show))
         .name("reports")
         .login_required()
-        .path("/csp-report/", any_service(CspReports::new(bank.violations.clone())))
+        .path(REPORTS, any_service(CspReports::new(bank.violations.clone())))
         .name("csp_report")
         .csrf_exempt()
         .path("/static/{name}", get(assets::file))
         .not_found(problem::not_found)
 }
+
+/// Where browsers report what the Content Security Policy forbade.
+const REPORTS: &str = "/csp-report/";
 
 type Handlers = axum::routing::MethodRouter<Bank>;
 

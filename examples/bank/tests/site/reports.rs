@@ -42,6 +42,14 @@ async fn the_page_needs_a_log_in_and_has_an_empty_state() {
 }
 
 #[tokio::test]
+async fn the_policy_names_the_endpoint() {
+    let branch = Branch::open().await;
+    let page = branch.client().get("/").await;
+    let policy = page.header(header::CONTENT_SECURITY_POLICY);
+    assert!(policy.contains("report-uri /csp-report/"), "{policy}");
+}
+
+#[tokio::test]
 async fn what_browsers_report_is_drawn_and_grouped() {
     let branch = Branch::open().await;
     let mut visitor = branch.client();
