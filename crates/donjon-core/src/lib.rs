@@ -35,4 +35,3 @@ pub mod signing;
 pub mod url;
 pub mod violation;
 pub mod visit;
-pub mod visit;
