@@ -113,6 +113,22 @@ pub enum Event<'a> {
         /// The target as it was sent.
         target: &'a str,
     },
+    /// A browser reported a violation of the Content Security Policy that nobody had reported before.
+    CspViolated {
+        /// The directive that forbids it.
+        directive: &'a str,
+        /// What was forbidden.
+        blocked: &'a str,
+        /// The page.
+        document: &'a str,
+    },
+    /// Reports of violations come faster than they are read: told once, until they are read again.
+    CspReportsDropped,
+    /// The store of violations failed.
+    CspReportsFailed {
+        /// What the store said.
+        error: &'a dyn fmt::Display,
+    },
 }
 
 impl Event<'_> {
@@ -176,6 +192,17 @@ impl Event<'_> {
             Self::RedirectRefused { target } => tracing::warn!(
                 target: "donjon::security::auth", redirect = %Printable(target),
                 "Redirect off the site refused"
+            ),
+            Self::CspViolated { directive, blocked, document } => tracing::warn!(
+                target: "donjon::security::csp", directive = %Printable(directive),
+                blocked = %Printable(blocked), document = %Printable(document),
+                "Content Security Policy violated"
+            ),
+            Self::CspReportsDropped => tracing::warn!(
+                target: "donjon::security::csp", "Too many reports of violations, some are dropped"
+            ),
+            Self::CspReportsFailed { error } => tracing::error!(
+                target: "donjon::security::csp", error = %Printable(error), "The store failed"
             ),
         }
     }

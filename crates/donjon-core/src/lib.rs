@@ -17,6 +17,7 @@
 //! | [`url`] | reading, joining and escaping URLs; redirects that stay on the site |
 //! | [`session`] | records, keys, the store's contract and the handle of a request |
 //! | [`account`] | users and the contract of the store that has them |
+//! | [`violation`] | what a page's policy forbade, and the contract of the store that remembers it |
 //! | [`event`] | what happened, for the security log |
 //! | [`visit`] | what a stack of rooms knows of one request |
 
@@ -32,4 +33,5 @@ pub mod secret;
 pub mod session;
 pub mod signing;
 pub mod url;
+pub mod violation;
 pub mod visit;

@@ -1,4 +1,4 @@
-//! The rows of Django's tables. Columns are named in every statement, so their order is free: Django's
+//! The rows of Django's tables and of Donjon's own. Columns are named in every statement, so their order is free: Django's
 //! own depends on which version made the table.
 
 pub(crate) mod content_type;
@@ -6,3 +6,5 @@ pub(crate) mod migration;
 pub(crate) mod permission;
 pub(crate) mod session;
 pub(crate) mod user;
+pub(crate) mod violation;
+pub(crate) mod violation_hour;

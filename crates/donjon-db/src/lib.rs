@@ -1,4 +1,5 @@
-//! Django's tables in SQL: the database, its migrations, and the stores of sessions and accounts.
+//! Django's tables in SQL: the database, its migrations, and the stores of sessions and accounts. And
+//! what Django has no table for: violations of the Content Security Policy.
 //!
 //! Stops: SQL injection, and a second truth beside Django's about who is logged in.
 //!
@@ -11,6 +12,8 @@
 //!    made by an old one.
 //! 4. A database that is locked or gone is an error within [`BUSY_TIMEOUT`] and [`ACQUIRE_TIMEOUT`],
 //!    never a hang and never an empty answer.
+//! 5. Tables of Donjon's own are named `donjon_…`. Django has no model of them, so that neither
+//!    `migrate` nor `makemigrations` there finds anything to do.
 //!
 //! Times are kept as Django keeps them with `USE_TZ = True`, its default: in UTC.
 //!
@@ -35,9 +38,11 @@ mod migrate;
 mod schema;
 mod sessions;
 mod time;
+mod violations;
 
 pub use accounts::DjangoAccounts;
 pub use database::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, MAX_READERS};
 pub use error::{DbError, DbErrorKind};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
+pub use violations::SqlViolations;

@@ -4,6 +4,7 @@
 //! 2. An application whose migrations are all applied is left alone; one that has neither tables nor
 //!    migrations is made; anything between is refused, for only Django knows how to go on from there.
 //! 3. What Django does after it has migrated, is done too: content types and permissions.
+//! 4. Donjon's own tables are made where they are missing. They are no migration of Django's.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,7 +17,7 @@ use sea_orm::{
 };
 
 use crate::entity::{content_type, migration, permission};
-use crate::schema::{ACTIONS, APPS, App, MIGRATIONS_SQLITE, MIGRATIONS_TABLE};
+use crate::schema::{ACTIONS, APPS, App, MIGRATIONS_SQLITE, MIGRATIONS_TABLE, OWN_SQLITE};
 use crate::{Database, DbError, time};
 
 /// A migration that was applied just now. It shows as `auth.0001_initial`.
@@ -36,21 +37,26 @@ impl fmt::Display for AppliedMigration {
 
 impl Database {
     /// Makes Django's tables where they are missing, and tells which migrations that were: none in a
-    /// database that is up to date.
+    /// database that Django has brought up to date. Makes Donjon's own tables too.
     ///
     /// # Errors
     /// A [`DbError`] of kind [`Schema`](crate::DbErrorKind::Schema) if only some of an application's
     /// tables or migrations are there. The database is then as it was.
     pub async fn migrate(&self) -> Result<Vec<AppliedMigration>, DbError> {
+        let transaction = self.begin_to_write().await?;
+        let applied = migrate(&transaction).await?;
+        transaction.commit().await?;
+        Ok(applied)
+    }
+
+    /// A transaction that is to write.
+    pub(crate) async fn begin_to_write(&self) -> Result<DatabaseTransaction, DbErr> {
         // A transaction that begins by reading could not write after another process has written.
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction = self.writer.begin_with_options(options).await?;
-        let applied = migrate(&transaction).await?;
-        transaction.commit().await?;
-        Ok(applied)
+        self.writer.begin_with_options(options).await
     }
 }
 
@@ -69,6 +75,7 @@ async fn migrate(database: &DatabaseTransaction) -> Result<Vec<AppliedMigration>
         record(database, &applied).await?;
         add_permissions(database).await?;
     }
+    run_schema(database, OWN_SQLITE).await?;
     Ok(applied)
 }
 

@@ -1,6 +1,6 @@
 //! The tables of Django 6.1's `contenttypes`, `auth` and `sessions`, as its own migrations leave them
 //! on SQLite: columns, types, constraints, and the names of the indexes, by which later migrations of
-//! Django find them.
+//! Django find them. And Donjon's own tables.
 
 /// One of Django's applications.
 pub(crate) struct App {
@@ -96,4 +96,12 @@ CREATE INDEX "auth_permission_content_type_id_2f476e4b" ON "auth_permission" ("c
 const SESSIONS_SQLITE: &str = r#"
 CREATE TABLE "django_session" ("session_key" varchar(40) NOT NULL PRIMARY KEY, "session_data" text NOT NULL, "expire_date" datetime NOT NULL);
 CREATE INDEX "django_session_expire_date_a5c62663" ON "django_session" ("expire_date");
+"#;
+
+/// The SQL that makes Donjon's own tables where they are missing, for SQLite. Nothing notes that they
+/// were made: Django's table of migrations is for Django's.
+pub(crate) const OWN_SQLITE: &str = r#"
+CREATE TABLE IF NOT EXISTS "donjon_csp_violation" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "directive" varchar(40) NOT NULL, "disposition" varchar(10) NOT NULL, "blocked" varchar(300) NOT NULL, "document" varchar(300) NOT NULL, "source" varchar(300) NOT NULL, "line" bigint NOT NULL, "column" bigint NOT NULL, "sample" varchar(120) NOT NULL, "count" bigint NOT NULL, "first_seen" datetime NOT NULL, "last_seen" datetime NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS "donjon_csp_violation_uniq" ON "donjon_csp_violation" ("directive", "disposition", "blocked", "document", "source", "line", "column");
+CREATE TABLE IF NOT EXISTS "donjon_csp_hour" ("hour" datetime NOT NULL, "kind" varchar(40) NOT NULL, "count" bigint NOT NULL, PRIMARY KEY ("hour", "kind"));
 "#;

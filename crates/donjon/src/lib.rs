@@ -68,6 +68,7 @@ mod guide {
         Routes: "../../../docs/src/routes.md",
         Csrf: "../../../docs/src/csrf.md",
         Csp: "../../../docs/src/csp.md",
+        CspReports: "../../../docs/src/csp-reports.md",
         Proxy: "../../../docs/src/proxy.md",
         Headers: "../../../docs/src/headers.md",
         Https: "../../../docs/src/https.md",

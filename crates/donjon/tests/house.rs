@@ -76,6 +76,8 @@ const RESERVED: &[Reserved] = &[
             "donjon/canonical.rs",
             // The guard of a route is a layer of its own beside the one that finds the user.
             "donjon/auth/guard.rs",
+            // Not a layer but what stands behind them: a service that receives reports.
+            "donjon/csp/report/endpoint.rs",
             // The accept loop calls the router as a tower service.
             "donjon/serve.rs",
         ],
@@ -85,6 +87,11 @@ const RESERVED: &[Reserved] = &[
         places: &["donjon/*/extract.rs", "donjon/routes/", "donjon/page.rs", "donjon/serve.rs"],
     },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve.rs"] },
+    // Reading a body: each of these has a limit.
+    Reserved {
+        names: &["BodyExt", "Limited"],
+        places: &["donjon/csrf/body.rs", "donjon/form/extract.rs", "donjon/csp/report/endpoint.rs"],
+    },
     Reserved { names: &["sea_orm", "sqlx"], places: &["donjon-db/"] },
     Reserved { names: &["SystemTime"], places: &["donjon-core/clock.rs"] },
     Reserved { names: &["getrandom"], places: &["donjon-core/entropy.rs"] },
@@ -494,6 +501,7 @@ fn what_breaks_the_plan_is_found() {
         ("donjon/csrf/layer.rs", "use axum::extract::Request;"),
         ("donjon-core/origin.rs", "use axum::Router;"),
         ("donjon/page.rs", "use hyper::body::Incoming;"),
+        ("donjon/csrf/layer.rs", "use http_body_util::BodyExt;"),
         ("donjon/session/layer.rs", "sea_orm::Database::connect(url)"),
         ("donjon-core/session/store.rs", "use sqlx::SqlitePool;"),
         ("donjon/csrf/decision.rs", "let now = std::time::SystemTime::now();"),

@@ -38,6 +38,7 @@ pub fn pages() -> Result<Templates, TemplateErrors> {
         "bank/form.html",
         "bank/home.html",
         "bank/login.html",
+        "bank/reports.html",
         "bank/tower.html",
         "bank/transfer.html",
         "bank/upload.html",

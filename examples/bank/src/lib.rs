@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use donjon::password::Passwords;
-use donjon_db::DjangoAccounts;
+use donjon_db::{DjangoAccounts, SqlViolations};
 
 pub mod assets;
 pub mod attack;
@@ -44,6 +44,8 @@ pub struct Bank {
     pub accounts: Arc<DjangoAccounts>,
     /// How passwords are hashed.
     pub passwords: Passwords,
+    /// What the Content Security Policy forbade.
+    pub violations: Arc<SqlViolations>,
     /// What was seen of the attacks.
     pub witness: witness::Witness,
     /// Where the attacker's site is.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use bank::options::{Command, Options, USAGE};
 use bank::people::PEOPLE;
-use bank::site::routes;
+use bank::site::table;
 use bank::start::{Running, start};
 use donjon::serve::shutdown_signal;
 use tracing_subscriber::EnvFilter;
@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
 }
 
 fn show_routes() -> ExitCode {
-    match routes().table() {
+    match table() {
         Ok(table) => {
             print!("{table}");
             ExitCode::SUCCESS

@@ -6,21 +6,24 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{any_service, get, post};
 use donjon::auth::AuthPolicy;
+use donjon::csp::report::CspReports;
+use donjon::csp::{CspErrors, CspPolicy};
 use donjon::csrf::CsrfPolicy;
-use donjon::routes::{Routes, RoutesErrors};
+use donjon::routes::{RouteTable, Routes, RoutesErrors};
 use donjon::session::SessionPolicy;
 use donjon::stack::{Stack, StackErrors};
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::SitePolicy;
 use donjon_core::secret::Keys;
+use donjon_core::violation::{DynViolationStore, MemoryViolations};
 use donjon_core::session::SessionCodec;
 use donjon_db::{Database, DjangoSessions};
 use donjon_html::template::{TemplateErrors, Templates};
 
 use crate::Bank;
-use crate::pages::{account, ajax, contact, home, log_in, transfer, upload};
+use crate::pages::{account, ajax, contact, home, log_in, reports, transfer, upload};
 use crate::{assets, problem, witness};
 
 /// A site that does not fit together: a mistake in the source, found at start-up.
@@ -28,6 +31,8 @@ use crate::{assets, problem, witness};
 pub enum SiteError {
     /// A template is wrong.
     Templates(TemplateErrors),
+    /// The Content Security Policy is none.
+    Csp(CspErrors),
     /// The rooms don't fit together.
     Stack(StackErrors),
     /// The routes don't.
@@ -38,6 +43,7 @@ impl fmt::Display for SiteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Templates(errors) => errors.fmt(f),
+            Self::Csp(errors) => errors.fmt(f),
             Self::Stack(errors) => errors.fmt(f),
             Self::Routes(errors) => errors.fmt(f),
         }
@@ -49,6 +55,12 @@ impl std::error::Error for SiteError {}
 impl From<TemplateErrors> for SiteError {
     fn from(errors: TemplateErrors) -> Self {
         Self::Templates(errors)
+    }
+}
+
+impl From<CspErrors> for SiteError {
+    fn from(errors: CspErrors) -> Self {
+        Self::Csp(errors)
     }
 }
 
@@ -72,7 +84,7 @@ pub fn router(bank: Bank, database: &Database, keys: &Keys) -> Result<Router, Si
     let bare = Arc::new(assets::bare_pages()?);
     let stack = stack(&bank, database, keys, Arc::clone(&bare))?;
     let watch = from_fn_with_state(bank.witness.clone(), witness::watch);
-    Ok(routes()
+    Ok(routes(bank.violations.clone())
         .into_router(stack, assets::pages()?)?
         .with_state(bank)
         .layer(from_fn_with_state(bare, problem::dress))
@@ -84,18 +96,28 @@ fn stack(
     database: &Database,
     keys: &Keys,
     bare: Arc<Templates>,
-) -> Result<Stack, StackErrors> {
+) -> Result<Stack, SiteError> {
     let sessions = DjangoSessions::new(database, SessionCodec::new(keys));
     let auth = AuthPolicy::new(keys).passwords(bank.passwords.clone());
-    Stack::new(SitePolicy::new(AllowedHosts::local()))
+    let csp = CspPolicy::strict().update().report_uri(REPORTS).build()?;
+    let stack = Stack::new(SitePolicy::new(AllowedHosts::local()))
         .sessions(SessionPolicy::default(), Arc::new(sessions))
         .csrf(CsrfPolicy::default().failure_view(problem::refusals(bare)))
         .accounts(auth, bank.accounts.clone())
-        .build()
+        .csp(csp)
+        .build()?;
+    Ok(stack)
 }
 
 /// What the bank answers, and what protects it.
-pub fn routes() -> Routes<Bank> {
+///
+/// # Errors
+/// [`RoutesErrors`].
+pub fn table() -> Result<RouteTable, RoutesErrors> {
+    routes(Arc::new(MemoryViolations::default())).table()
+}
+
+fn routes(violations: Arc<dyn DynViolationStore>) -> Routes<Bank> {
     Routes::new()
         .path("/", get(home::show))
         .name("home")
@@ -120,9 +142,18 @@ pub fn routes() -> Routes<Bank> {
         .name("upload")
         .path("/attacks/", get(home::attacks))
         .name("attacks")
+        .path("/security/reports/", get(reports::show))
+        .name("reports")
+        .login_required()
+        .path(REPORTS, any_service(CspReports::new(violations)))
+        .name("csp_report")
+        .csrf_exempt()
         .path("/static/<name>", get(assets::file))
         .not_found(problem::not_found)
 }
+
+/// Where browsers report what the Content Security Policy forbade.
+const REPORTS: &str = "/csp-report/";
 
 type Handlers = axum::routing::MethodRouter<Bank>;
 
@@ -139,7 +170,7 @@ mod tests {
 
     #[test]
     fn no_route_of_the_bank_is_exempt() {
-        let table = routes().table().unwrap();
+        let table = table().unwrap();
         assert!(table.iter().all(|route| route.policy.csrf_rule() == CsrfRule::Checked));
         let users = table.iter().filter(|route| route.policy.access() == Access::Users);
         let paths: Vec<_> = users.map(|route| route.path.as_str()).collect();

@@ -14,7 +14,7 @@ use donjon::password::Passwords;
 use donjon::serve::Server;
 use donjon_core::secret::Keys;
 use donjon_core::session::StoreError;
-use donjon_db::{Database, DbError, DjangoAccounts};
+use donjon_db::{Database, DbError, DjangoAccounts, SqlViolations};
 use sea_orm::DbErr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -168,6 +168,7 @@ async fn open(
         items: items::Items::open(database.connection()).await?,
         accounts: Arc::new(DjangoAccounts::new(database)),
         passwords,
+        violations: Arc::new(SqlViolations::new(database)),
         witness: Witness::default(),
         attacker_url: attacker_url.into(),
     };

@@ -53,6 +53,7 @@ mod extract;
 mod layer;
 mod nonce;
 mod policy;
+pub mod report;
 mod source;
 
 pub use builder::{CspBuilder, CspError, CspErrors};

@@ -6,5 +6,7 @@ pub mod contact;
 mod field;
 pub mod home;
 pub mod log_in;
+pub mod reports;
+mod timeline;
 pub mod transfer;
 pub mod upload;

@@ -15,6 +15,7 @@ async fn a_customer_uses_every_page() -> Outcome {
         form(&visitor).await?;
         ajax(&visitor).await?;
         upload(&visitor).await?;
+        reports(&visitor).await?;
         errors(&visitor).await?;
         log_out(&visitor).await?;
         let violations = visitor.violations().await?;
@@ -118,6 +119,11 @@ async fn upload(visitor: &Visitor) -> Outcome {
     visitor.see(".facts", "3145729 bytes").await?;
     let hash: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
     visitor.see(".facts", &hash).await
+}
+
+async fn reports(visitor: &Visitor) -> Outcome {
+    visitor.page("/security/reports/").await?;
+    visitor.see("h1", "What the policy forbade").await
 }
 
 async fn errors(visitor: &Visitor) -> Outcome {

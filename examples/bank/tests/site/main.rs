@@ -8,5 +8,6 @@ mod client;
 mod input;
 mod ledger;
 mod pages;
+mod reports;
 mod sessions;
 mod start_up;

@@ -5,7 +5,7 @@ use http::{Request, StatusCode, header};
 
 use crate::client::Branch;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "/",
     "/accounts/login/",
     "/account/",
@@ -14,6 +14,7 @@ const PAGES: [&str; 8] = [
     "/ajax/",
     "/upload/",
     "/attacks/",
+    "/security/reports/",
 ];
 
 #[tokio::test]
