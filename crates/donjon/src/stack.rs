@@ -70,6 +70,7 @@ use crate::session::{SessionLayer, SessionPolicy};
 mod service;
 mod visit;
 
+pub(crate) use service::Policies;
 use service::Rooms;
 pub use service::{Guarded, GuardedFuture, StackLayer};
 
@@ -258,6 +259,11 @@ impl Stack {
     #[must_use]
     pub fn into_layer(self) -> StackLayer {
         self.0
+    }
+
+    /// The policies, for the room that judges them.
+    pub(crate) fn policies(&self) -> Policies<'_> {
+        self.0.policies()
     }
 
     /// The layer, for one route of many.

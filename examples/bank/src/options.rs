@@ -6,11 +6,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::check::CheckOptions;
+
 /// How to call the program.
 pub const USAGE: &str = "\
 A bank that can't be robbed, and the attacker's site beside it.
 
 Usage: bank [OPTIONS]
+       bank check [--deploy] [--format text|json|sarif] [--fail-level LEVEL]
+                               what is wrong with the bank; exits with 1 for an ERROR or worse
 
 Options:
   --port PORT            the bank's port; 0 is any free one   [BANK_PORT, default 8000]
@@ -46,6 +50,8 @@ impl Default for Options {
 pub enum Command {
     /// Show [`USAGE`].
     Help,
+    /// Look for what is wrong with the bank whose database this is.
+    Check(CheckOptions, PathBuf),
     /// Open the bank.
     Run(Options),
 }
@@ -57,6 +63,8 @@ pub enum OptionsError {
     Unknown(String),
     /// The option lacks its value.
     NoValue(String),
+    /// The option's value is none of those that it may have.
+    Value(String, String),
     /// The option's value is no port.
     NotAPort(String, String),
 }
@@ -66,6 +74,7 @@ impl fmt::Display for OptionsError {
         match self {
             Self::Unknown(name) => write!(f, "unknown option {name:?}; --help lists them"),
             Self::NoValue(name) => write!(f, "{name} needs a value, as in {name} VALUE"),
+            Self::Value(name, error) => write!(f, "{name}: {error}"),
             Self::NotAPort(name, value) => {
                 write!(f, "{name} is {value:?}, expected a port from 0 to 65535")
             }
@@ -92,7 +101,10 @@ impl Options {
                 options.take(name, variable, value)?;
             }
         }
-        let mut arguments = arguments.into_iter();
+        let mut arguments = arguments.into_iter().peekable();
+        if arguments.next_if(|argument| argument == "check").is_some() {
+            return Ok(Command::Check(CheckOptions::parse(arguments)?, options.database));
+        }
         while let Some(argument) = arguments.next() {
             if matches!(argument.as_str(), "--help" | "-h") {
                 return Ok(Command::Help);
@@ -144,6 +156,8 @@ mod tests {
         let arguments = ["--port", "3", "--database=y"];
         assert_eq!(parse(&arguments, &environment), Ok(Command::Run(expected)));
         assert_eq!(parse(&["--port", "3", "--help"], &[]), Ok(Command::Help));
+        let check = Command::Check(CheckOptions::default(), "x".into());
+        assert_eq!(parse(&["check"], &[("BANK_DATABASE", "x")]), Ok(check));
     }
 
     #[test]

@@ -17,16 +17,16 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::visit::Visiting;
-use crate::auth::{AuthLayer, Auths};
+use crate::auth::{AuthLayer, AuthPolicy, Auths};
 use crate::cors::{self, CorsPolicy, Preflight};
 use crate::csp::CspPolicies;
-use crate::csrf::{Csrf, CsrfLayer};
+use crate::csrf::{Csrf, CsrfLayer, CsrfPolicy};
 use crate::headers::HeadersPolicy;
 use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::rejection::Answer;
-use crate::session::SessionLayer;
 use crate::session::layer::Saving;
+use crate::session::{SessionLayer, SessionPolicy};
 
 /// How many headers the stack may add: room for them is made once.
 const ADDED_HEADERS: usize = 12;
@@ -76,6 +76,37 @@ impl StackLayer {
     pub(super) fn with_words(&self, words: Arc<dyn Words>) -> Self {
         let rooms = Rooms { words: Some(words), ..Rooms::clone(&self.rooms) };
         Self { rooms: Arc::new(rooms), ..self.clone() }
+    }
+}
+
+/// The policies of a stack, for whoever judges them.
+pub(crate) struct Policies<'s> {
+    pub(crate) site: &'s SitePolicy,
+    pub(crate) headers: &'s HeadersPolicy,
+    pub(crate) csp: &'s CspPolicies,
+    pub(crate) https: &'s HttpsPolicy,
+    pub(crate) cors: Option<&'s CorsPolicy>,
+    pub(crate) sessions: Option<&'s SessionPolicy>,
+    pub(crate) csrf: &'s CsrfPolicy,
+    pub(crate) accounts: Option<&'s AuthPolicy>,
+}
+
+impl StackLayer {
+    pub(super) fn policies(&self) -> Policies<'_> {
+        let waiting = match &self.auth {
+            Either::Left(auth) => Some(auth),
+            Either::Right(_) => None,
+        };
+        Policies {
+            site: &self.rooms.site,
+            headers: &self.rooms.headers,
+            csp: &self.rooms.csp,
+            https: &self.rooms.https,
+            cors: self.rooms.cors.as_ref(),
+            sessions: self.rooms.sessions.as_ref().map(SessionLayer::policy),
+            csrf: self.csrf.policy(),
+            accounts: self.rooms.auth.as_ref().or(waiting).map(AuthLayer::policy),
+        }
     }
 }
 
