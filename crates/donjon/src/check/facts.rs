@@ -181,12 +181,12 @@ fn hsts(value: &HeaderValue) -> Option<Hsts> {
 fn cors(policy: &CorsPolicy) -> Cors {
     let owned = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_owned).collect();
     Cors {
-        credentials: policy.allows_credentials(),
-        any: policy.allows_any_origin(),
-        null: policy.allows_null(),
-        private_network: policy.allows_private_network(),
+        credentials: policy.has_credentials(),
+        any: policy.is_open(),
+        null: policy.origins().any(|origin| origin == "null"),
+        private_network: policy.opens_private_network(),
         origins: owned(&mut policy.origins()),
-        loose_patterns: owned(&mut policy.dangerous_patterns()),
+        loose_patterns: owned(&mut policy.open_patterns()),
     }
 }
 

@@ -404,39 +404,6 @@ impl CorsBuilder {
     }
 }
 
-impl CorsPolicy {
-    /// The origins that are named.
-    pub(crate) fn origins(&self) -> impl Iterator<Item = &str> {
-        self.origins.iter().filter_map(|origin| std::str::from_utf8(origin).ok())
-    }
-
-    /// The patterns that other people's hosts match.
-    pub(crate) fn dangerous_patterns(&self) -> impl Iterator<Item = &str> {
-        let texts = self.patterns.iter().map(|pattern| pattern.text.as_str());
-        texts.filter(|text| Pattern::whole(text).is_err())
-    }
-
-    /// May every origin read?
-    pub(crate) fn allows_any_origin(&self) -> bool {
-        self.reach == Reach::Any
-    }
-
-    /// May sandboxed frames of every site read?
-    pub(crate) fn allows_null(&self) -> bool {
-        self.origins().any(|origin| origin == "null")
-    }
-
-    /// May an origin that reads have sent cookies?
-    pub(crate) fn allows_credentials(&self) -> bool {
-        self.credentials == Credentials::Allowed
-    }
-
-    /// May pages of the public network reach this site in a private one?
-    pub(crate) fn allows_private_network(&self) -> bool {
-        self.private_network == PrivateNetwork::Open
-    }
-}
-
 /// The value, or its fault put to the others.
 fn sorted<T>(value: Result<T, CorsFault>, faults: &mut Vec<CorsFault>) -> Option<T> {
     value.map_err(|fault| faults.push(fault)).ok()

@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         when: When::Always,
         title: "Inline scripts run without proof.",
         explanation: "'unsafe-inline' without a nonce or a hash permits exactly what an injection is made of.",
-        hint: "Give inline scripts the nonce: Source::Nonce, and nonce=\"{{ csp_nonce }}\" in the template.",
+        hint: "Give inline scripts the nonce: Source::NONCE, and nonce=\"{{ csp_nonce }}\" in the template.",
         asvs: &["3.4.3"],
         source: SPEC,
         test: Test::Stack(|facts| {
@@ -119,7 +119,7 @@ pub(super) const RULES: &[Rule] = &[
         when: When::Deploy,
         title: "Nobody hears of violations.",
         explanation: "Browsers that stop an attack, or a page of the site's own that breaks, tell nobody.",
-        hint: "Name an endpoint with report-to and report-uri.",
+        hint: "CspBuilder::report_to(\"csp\", \"/csp-report/\"), which sends report-uri too.",
         asvs: &["3.4.7"],
         source: SPEC,
         test: Test::Stack(|facts| {
@@ -133,7 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "'strict-dynamic' has nothing to begin with.",
         explanation: "It hands on the trust of a script with a nonce or a hash; without either no script runs, and \
                       the other sources are ignored.",
-        hint: "Add Source::Nonce, or take Source::StrictDynamic out.",
+        hint: "Add Source::NONCE, or take Source::STRICT_DYNAMIC out.",
         asvs: &["3.4.3"],
         source: SPEC,
         test: Test::Stack(|facts| {

@@ -123,7 +123,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "Other sites may embed this one's answers.",
         explanation: "Without Cross-Origin-Resource-Policy pictures, scripts and data are loaded into other sites' \
                       processes, from where side channels read them.",
-        hint: "Send Cross-Origin-Resource-Policy: same-origin, and cross-origin for the files that others may show.",
+        hint: "HeadersPolicy::strict(), which sends same-origin; cross-origin for the files that others may show.",
         asvs: &["3.5.8"],
         source: "https://fetch.spec.whatwg.org/#cross-origin-resource-policy-header",
         test: Test::Stack(|facts| weak(facts, RESOURCE, &["cross-origin"])),
@@ -135,7 +135,7 @@ pub(super) const RULES: &[Rule] = &[
         title: "Pages are not isolated from what they embed.",
         explanation: "Without Cross-Origin-Embedder-Policy a page takes foreign pictures and scripts into its process \
                       without asking whether they may be there.",
-        hint: "Send Cross-Origin-Embedder-Policy: require-corp, if nothing foreign is embedded.",
+        hint: "HeadersPolicy::strict(), which sends require-corp, if nothing foreign is embedded.",
         asvs: &[],
         source: "https://html.spec.whatwg.org/multipage/browsers.html#coep",
         test: Test::Stack(|facts| weak(facts, "cross-origin-embedder-policy", &["unsafe-none"])),
@@ -146,7 +146,7 @@ pub(super) const RULES: &[Rule] = &[
         when: When::Deploy,
         title: "No Permissions-Policy is sent.",
         explanation: "An injected script, or a frame, asks for camera, microphone and place in the site's name.",
-        hint: "Send a Permissions-Policy that denies what the site does not use.",
+        hint: "HeadersPolicy::strict(), or permissions_policy(&PermissionsPolicy::powerless()).",
         asvs: &[],
         source: "https://www.w3.org/TR/permissions-policy/",
         test: Test::Stack(|facts| absent(facts, "permissions-policy")),
