@@ -147,6 +147,20 @@ fn matches_pattern(name: &str, pattern: &str) -> bool {
     }
 }
 
+impl AllowedHosts {
+    /// Does the site answer to whatever host a request names?
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.any
+    }
+
+    /// Does the site answer to its own machine only, or to nobody?
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        !self.any && (self.patterns.is_empty() || *self == Self::local())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

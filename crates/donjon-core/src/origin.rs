@@ -196,6 +196,16 @@ impl SitePolicy {
         self.any_peer.scheme.is_some() || self.any_peer.host || self.any_peer.port
     }
 
+    /// The settings by which a header of any peer is believed, as the methods are named.
+    pub fn believed_of_any_peer(&self) -> impl Iterator<Item = &'static str> {
+        let believed = [
+            (self.any_peer.scheme.is_some(), "danger_scheme_header"),
+            (self.any_peer.host, "danger_forwarded_host"),
+            (self.any_peer.port, "danger_forwarded_port"),
+        ];
+        believed.into_iter().filter_map(|(believed, name)| believed.then_some(name))
+    }
+
     /// Is this path answered whatever the host?
     #[must_use]
     pub fn exempts(&self, path: &str) -> bool {
@@ -599,6 +609,12 @@ impl TrustedOrigins {
     #[must_use]
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// The origins as they were given, those with a star behind the others.
+    pub fn iter(&self) -> impl Iterator<Item = String> {
+        let below = self.below.iter().map(|(scheme, host)| format!("{scheme}://*{host}"));
+        self.exact.iter().cloned().chain(below)
     }
 
     /// These origins, `scheme://host[:port]` or `scheme://*.host[:port]`.

@@ -146,6 +146,18 @@ impl TrustedProxies {
         self.networks.is_empty() && self.hops == 0
     }
 
+    /// The networks that were named.
+    #[must_use]
+    pub fn trusted_networks(&self) -> &[IpNet] {
+        &self.networks
+    }
+
+    /// How many hops are believed, whoever they are.
+    #[must_use]
+    pub fn trusted_hops(&self) -> u8 {
+        self.hops
+    }
+
     /// Is whoever connects trusted: by number of hops, or by a network that is all of the internet?
     #[must_use]
     pub fn trusts_any_peer(&self) -> bool {

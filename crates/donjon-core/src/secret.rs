@@ -40,6 +40,56 @@ impl SecretKey {
     }
 }
 
+/// The fewest characters of a key that can't be guessed. Django: `SECRET_KEY_MIN_LENGTH`.
+pub const MIN_CHARACTERS: usize = 50;
+
+/// The fewest different characters of such a key. Django: `SECRET_KEY_MIN_UNIQUE_CHARACTERS`.
+pub const MIN_DISTINCT: usize = 5;
+
+/// What begins a key that `startproject` made for developing. Django: `SECRET_KEY_INSECURE_PREFIX`.
+pub const PLACEHOLDER_PREFIX: &str = "django-insecure-";
+
+/// Why a key may be guessed. Django: `security.W009`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyWeakness {
+    /// It has fewer than [`MIN_CHARACTERS`].
+    Short,
+    /// It has fewer than [`MIN_DISTINCT`] different ones.
+    Uniform,
+    /// It begins with [`PLACEHOLDER_PREFIX`].
+    Placeholder,
+}
+
+impl fmt::Display for KeyWeakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short => write!(f, "fewer than {MIN_CHARACTERS} characters"),
+            Self::Uniform => write!(f, "fewer than {MIN_DISTINCT} different characters"),
+            Self::Placeholder => write!(f, "begins with {PLACEHOLDER_PREFIX:?}"),
+        }
+    }
+}
+
+impl SecretKey {
+    /// Why the key may be guessed; nothing of the key itself. Bytes that are no UTF-8 count one by
+    /// one.
+    #[must_use]
+    pub fn weaknesses(&self) -> Vec<KeyWeakness> {
+        let characters: Vec<u32> = match std::str::from_utf8(&self.0) {
+            Ok(text) => text.chars().map(u32::from).collect(),
+            Err(_) => self.0.iter().copied().map(u32::from).collect(),
+        };
+        let characters = Zeroizing::new(characters);
+        let distinct = characters.iter().collect::<std::collections::BTreeSet<_>>().len();
+        let weak = [
+            (characters.len() < MIN_CHARACTERS, KeyWeakness::Short),
+            (distinct < MIN_DISTINCT, KeyWeakness::Uniform),
+            (self.0.starts_with(PLACEHOLDER_PREFIX.as_bytes()), KeyWeakness::Placeholder),
+        ];
+        weak.into_iter().filter_map(|(found, weakness)| found.then_some(weakness)).collect()
+    }
+}
+
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretKey(…)")
@@ -100,6 +150,18 @@ mod tests {
     fn a_key_does_not_print_itself() {
         let keys = Keys::new("hush").fallback("older hush");
         assert!(!format!("{keys:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_key_says_why_it_may_be_guessed() {
+        use KeyWeakness::{Placeholder, Short, Uniform};
+        let of = |key: &str| SecretKey::new(key).weaknesses();
+        assert_eq!(of(&"abcde".repeat(10)), []);
+        assert_eq!(of(&"abcde".repeat(9)), [Short]);
+        assert_eq!(of(&"abcd".repeat(20)), [Uniform]);
+        assert_eq!(of(&format!("django-insecure-{}", "abcde".repeat(10))), [Placeholder]);
+        assert_eq!(of(&"é".repeat(49)), [Short, Uniform]);
+        assert_eq!(SecretKey::new(vec![0xff; 50]).weaknesses(), [Uniform]);
     }
 
     #[test]

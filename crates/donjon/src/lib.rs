@@ -15,6 +15,7 @@
 //! | [`isolation`] | other sites loading what belongs to a visitor |
 //! | [`session`] | fixation, resurrected sessions, shared caches |
 //! | [`csrf`] | forged requests |
+//! | [`check`] | sites that go live with what they were developed with |
 //! | [`password`], [`auth`] | guessed and stolen passwords, sessions that outlive them, open redirects |
 #![cfg_attr(
     feature = "axum",
@@ -32,6 +33,7 @@ mod vary;
 
 pub mod auth;
 pub mod canonical;
+pub mod check;
 pub mod cors;
 pub mod csp;
 pub mod csrf;
@@ -76,5 +78,6 @@ mod guide {
         Users: "../../../docs/src/users.md",
         Templates: "../../../docs/src/templates.md",
         Signing: "../../../docs/src/signing.md",
+        Check: "../../../docs/src/check.md",
     }
 }

@@ -202,6 +202,11 @@ impl Default for Passwords {
 }
 
 impl Passwords {
+    /// How many rounds a new password gets.
+    pub(crate) fn iterations(&self) -> u32 {
+        self.hasher.iterations
+    }
+
     /// With this hasher, on as many threads as there are processors.
     #[must_use]
     pub fn new(hasher: Pbkdf2) -> Self {

@@ -79,6 +79,7 @@ mod service;
 mod visit;
 
 pub use route::{Access, CsrfCookie, CsrfRule, Marked, RouteLayer, RoutePolicy};
+pub(crate) use service::Policies;
 use service::Rooms;
 pub use service::{Guarded, GuardedFuture, StackLayer};
 
@@ -292,6 +293,11 @@ impl Stack {
     #[must_use]
     pub fn into_layer(self) -> StackLayer {
         self.0
+    }
+
+    /// The policies, for the room that judges them.
+    pub(crate) fn policies(&self) -> Policies<'_> {
+        self.0.policies()
     }
 
     /// The same stack, with more words for handlers to ask for.

@@ -45,6 +45,8 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     // Routes are served inside a stack.
     ("routes", 4, &["stack"]),
     ("settings", 5, &[]),
+    // Reads a stack, and asks the router that runs it.
+    ("check", 5, &[]),
     ("serve", 6, &[]),
     ("command", 6, &["serve"]),
 ];
@@ -78,13 +80,20 @@ const RESERVED: &[Reserved] = &[
             "donjon/auth/guard.rs",
             // Not a layer but what stands behind them: a service that receives reports.
             "donjon/csp/report/endpoint.rs",
-            // The accept loop calls the router as a tower service.
+            // The probe and the accept loop call the router as a tower service.
+            "donjon/check/probe/ask.rs",
             "donjon/serve.rs",
         ],
     },
     Reserved {
         names: &["axum", "axum_core"],
-        places: &["donjon/*/extract.rs", "donjon/routes/", "donjon/page.rs", "donjon/serve.rs"],
+        places: &[
+            "donjon/*/extract.rs",
+            "donjon/routes/",
+            "donjon/page.rs",
+            "donjon/serve.rs",
+            "donjon/check/probe/",
+        ],
     },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve.rs"] },
     // Reading a body: each of these has a limit.

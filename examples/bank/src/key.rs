@@ -63,6 +63,17 @@ pub fn keys(database: &Path, environment: Option<String>) -> Result<Keys, KeyErr
     }
 }
 
+/// The key that is there: none is made.
+///
+/// # Errors
+/// [`KeyError`].
+pub fn existing(database: &Path, environment: Option<String>) -> Result<Option<Keys>, KeyError> {
+    match environment {
+        None if !beside(database).exists() => Ok(None),
+        environment => keys(database, environment).map(Some),
+    }
+}
+
 fn beside(database: &Path) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(".key");

@@ -12,6 +12,7 @@
 //! | [`ledger`], [`items`], [`money`] | the bank's own tables |
 //! | [`witness`], [`attack`] | what became of the attacks, and their words |
 //! | [`attacker`] | the other site |
+//! | [`check`](mod@check) | what is wrong with the bank |
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use donjon_db::{DjangoAccounts, SqlViolations};
 pub mod assets;
 pub mod attack;
 pub mod attacker;
+pub mod check;
 pub mod items;
 pub mod key;
 pub mod ledger;

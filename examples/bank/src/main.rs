@@ -1,11 +1,14 @@
 //! `bank`: opens the bank and the attacker's site, and says where.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use bank::check::{CheckOptions, check};
 use bank::options::{Command, Options, USAGE};
 use bank::people::PEOPLE;
 use bank::site::table;
 use bank::start::{Running, start};
+use donjon::check::Format;
 use donjon::serve::shutdown_signal;
 use tracing_subscriber::EnvFilter;
 
@@ -18,6 +21,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Routes) => show_routes(),
+        Ok(Command::Check(options, database)) => look(&options, &database).await,
         Ok(Command::Run(options)) => run(&options).await,
         Err(error) => fail(&error),
     }
@@ -31,6 +35,22 @@ fn show_routes() -> ExitCode {
         }
         Err(errors) => fail(&errors),
     }
+}
+
+/// As Django's `check`: what is wrong goes to stderr where people read it, and data to stdout.
+async fn look(options: &CheckOptions, database: &Path) -> ExitCode {
+    let key = std::env::var("BANK_SECRET_KEY").ok();
+    let report = match check(options, database, key).await {
+        Ok(report) => report,
+        Err(error) => return fail(&error),
+    };
+    let (text, fails) = (report.write(options.format), report.fails(options.fail_level));
+    match options.format {
+        Format::Text if fails => eprintln!("SystemCheckError: {text}"),
+        Format::Text if !report.findings().is_empty() => eprintln!("{text}"),
+        _ => println!("{text}"),
+    }
+    if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn run(options: &Options) -> ExitCode {

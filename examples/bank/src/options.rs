@@ -6,12 +6,16 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::check::CheckOptions;
+
 /// How to call the program.
 pub const USAGE: &str = "\
 A bank that can't be robbed, and the attacker's site beside it.
 
 Usage: bank [OPTIONS]
        bank routes             what the bank answers, and what protects it
+       bank check [--deploy] [--format text|json|sarif] [--fail-level LEVEL]
+                               what is wrong with the bank; exits with 1 for an ERROR or worse
 
 Options:
   --port PORT            the bank's port; 0 is any free one   [BANK_PORT, default 8000]
@@ -49,6 +53,8 @@ pub enum Command {
     Help,
     /// Show the routes.
     Routes,
+    /// Look for what is wrong with the bank whose database this is.
+    Check(CheckOptions, PathBuf),
     /// Open the bank.
     Run(Options),
 }
@@ -60,6 +66,8 @@ pub enum OptionsError {
     Unknown(String),
     /// The option lacks its value.
     NoValue(String),
+    /// The option's value is none of those that it may have.
+    Value(String, String),
     /// The option's value is no port.
     NotAPort(String, String),
 }
@@ -69,6 +77,7 @@ impl fmt::Display for OptionsError {
         match self {
             Self::Unknown(name) => write!(f, "unknown option {name:?}; --help lists them"),
             Self::NoValue(name) => write!(f, "{name} needs a value, as in {name} VALUE"),
+            Self::Value(name, error) => write!(f, "{name}: {error}"),
             Self::NotAPort(name, value) => {
                 write!(f, "{name} is {value:?}, expected a port from 0 to 65535")
             }
@@ -95,7 +104,10 @@ impl Options {
                 options.take(name, variable, value)?;
             }
         }
-        let mut arguments = arguments.into_iter();
+        let mut arguments = arguments.into_iter().peekable();
+        if arguments.next_if(|argument| argument == "check").is_some() {
+            return Ok(Command::Check(CheckOptions::parse(arguments)?, options.database));
+        }
         while let Some(argument) = arguments.next() {
             if matches!(argument.as_str(), "--help" | "-h") {
                 return Ok(Command::Help);
@@ -151,6 +163,8 @@ mod tests {
         assert_eq!(parse(&arguments, &environment), Ok(Command::Run(expected)));
         assert_eq!(parse(&["--port", "3", "--help"], &[]), Ok(Command::Help));
         assert_eq!(parse(&["routes"], &[]), Ok(Command::Routes));
+        let check = Command::Check(CheckOptions::default(), "x".into());
+        assert_eq!(parse(&["check"], &[("BANK_DATABASE", "x")]), Ok(check));
     }
 
     #[test]

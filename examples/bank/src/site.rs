@@ -91,7 +91,11 @@ pub fn router(bank: Bank, database: &Database, keys: &Keys) -> Result<Router, Si
         .layer(watch))
 }
 
-fn stack(
+/// All rooms, as the bank wants them. `bare` has the pages of refusals.
+///
+/// # Errors
+/// [`StackErrors`] if they don't fit together.
+pub fn stack(
     bank: &Bank,
     database: &Database,
     keys: &Keys,

@@ -30,6 +30,13 @@ impl AuthLayer {
     }
 }
 
+impl AuthLayer {
+    /// How users are recognised.
+    pub(crate) fn policy(&self) -> &AuthPolicy {
+        &self.0.policy
+    }
+}
+
 impl<S> Layer<S> for AuthLayer {
     type Service = Auths<S>;
 

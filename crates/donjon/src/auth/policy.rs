@@ -2,7 +2,7 @@
 
 use donjon_core::account::EncodedPassword;
 use donjon_core::clock::Clock;
-use donjon_core::secret::{Keys, equal};
+use donjon_core::secret::{KeyWeakness, Keys, SecretKey, equal};
 use donjon_core::signing::SaltedMac;
 
 use crate::password::Passwords;
@@ -26,6 +26,8 @@ const HASH_SALT: &[u8] = b"django.contrib.auth.models.AbstractBaseUser.get_sessi
 #[derive(Clone, Debug)]
 pub struct AuthPolicy {
     pub(super) hashes: Vec<SaltedMac>,
+    /// Why each key may be guessed, the current one first.
+    weaknesses: Vec<Vec<KeyWeakness>>,
     pub(super) passwords: Passwords,
     pub(super) login_url: String,
     pub(super) next_field: String,
@@ -39,6 +41,7 @@ impl AuthPolicy {
     pub fn new(keys: &Keys) -> Self {
         Self {
             hashes: keys.iter().map(|key| SaltedMac::new(HASH_SALT, key)).collect(),
+            weaknesses: keys.iter().map(SecretKey::weaknesses).collect(),
             passwords: Passwords::default(),
             login_url: "/accounts/login/".to_owned(),
             next_field: "next".to_owned(),
@@ -93,6 +96,23 @@ impl AuthPolicy {
             Some(_) => HashOf::Former,
             None => HashOf::Nobody,
         }
+    }
+}
+
+impl AuthPolicy {
+    /// Why each key may be guessed, the current one first.
+    pub(crate) fn key_weaknesses(&self) -> &[Vec<KeyWeakness>] {
+        &self.weaknesses
+    }
+
+    /// How passwords are hashed.
+    pub(crate) fn hasher(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// Where visitors log in.
+    pub(crate) fn login_page(&self) -> &str {
+        &self.login_url
     }
 }
 

@@ -86,6 +86,11 @@ impl CsrfLayer {
         Self { mode: Mode::EnsureCookie, ..self.clone() }
     }
 
+    /// What the room demands.
+    pub(crate) fn policy(&self) -> &CsrfPolicy {
+        &self.policy
+    }
+
     fn with_mode(policy: CsrfPolicy, mode: Mode) -> Self {
         let site = SitePolicy::new(AllowedHosts::danger_any());
         Self { policy: Arc::new(policy), site: Arc::new(site), mode }

@@ -278,3 +278,28 @@ impl CsrfPolicy {
         self
     }
 }
+
+impl CsrfPolicy {
+    /// The cookie with the secret, unless the session has it.
+    pub(crate) fn secret_cookie(&self) -> Option<&CookieSettings> {
+        match &self.storage {
+            SecretStorage::Cookie(cookie) => Some(cookie),
+            SecretStorage::Session { .. } => None,
+        }
+    }
+
+    /// How a request must show where it comes from.
+    pub(crate) fn provenance_rule(&self) -> Provenance {
+        self.provenance
+    }
+
+    /// Whose requests count as the site's own.
+    pub(crate) fn trusted_origins(&self) -> &TrustedOrigins {
+        &self.trusted
+    }
+
+    /// How much the page of a refusal says.
+    pub(crate) fn refusal_detail(&self) -> Detail {
+        self.detail
+    }
+}

@@ -40,6 +40,11 @@ impl SessionLayer {
 }
 
 impl SessionLayer {
+    /// How sessions are kept and named.
+    pub(crate) fn policy(&self) -> &SessionPolicy {
+        &self.0.policy
+    }
+
     /// The session that a request's cookie names, or would name; `None` without the cookie.
     pub(crate) fn sent(&self, headers: &HeaderMap) -> Option<Session> {
         let (cookie, session) = self.0.begin(headers);

@@ -139,6 +139,13 @@ impl SessionPolicy {
     }
 }
 
+impl SessionPolicy {
+    /// The cookie.
+    pub(crate) fn cookie_settings(&self) -> &CookieSettings {
+        &self.cookie
+    }
+}
+
 fn lifetime(cookie: &CookieSettings) -> Lifetime {
     let age = cookie.age.unwrap_or(COOKIE_AGE);
     let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);

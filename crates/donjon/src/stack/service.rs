@@ -17,18 +17,18 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::visit::Visiting;
-use crate::auth::{AuthLayer, Auths};
+use crate::auth::{AuthLayer, AuthPolicy, Auths};
 use crate::canonical::{self, CanonicalPolicy};
 use crate::cors::{self, CorsPolicy, Preflight};
 use crate::csp::CspPolicies;
-use crate::csrf::{Csrf, CsrfLayer};
+use crate::csrf::{Csrf, CsrfLayer, CsrfPolicy};
 use crate::headers::HeadersPolicy;
 use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::isolation::{self, IsolationPolicy, Readers};
 use crate::rejection::Answer;
-use crate::session::SessionLayer;
 use crate::session::layer::Saving;
+use crate::session::{SessionLayer, SessionPolicy};
 
 /// How many headers the stack may add: room for them is made once.
 const ADDED_HEADERS: usize = 20;
@@ -89,6 +89,39 @@ impl StackLayer {
 
     pub(super) fn csrf(&self) -> &CsrfLayer {
         &self.csrf
+    }
+}
+
+/// The policies of a stack, for whoever judges them.
+pub(crate) struct Policies<'s> {
+    pub(crate) site: &'s SitePolicy,
+    pub(crate) headers: &'s HeadersPolicy,
+    pub(crate) csp: &'s CspPolicies,
+    pub(crate) https: &'s HttpsPolicy,
+    pub(crate) cors: Option<&'s CorsPolicy>,
+    pub(crate) isolation: Option<&'s IsolationPolicy>,
+    pub(crate) sessions: Option<&'s SessionPolicy>,
+    pub(crate) csrf: &'s CsrfPolicy,
+    pub(crate) accounts: Option<&'s AuthPolicy>,
+}
+
+impl StackLayer {
+    pub(super) fn policies(&self) -> Policies<'_> {
+        let waiting = match &self.auth {
+            Either::Left(auth) => Some(auth),
+            Either::Right(_) => None,
+        };
+        Policies {
+            site: &self.rooms.site,
+            headers: &self.rooms.headers,
+            csp: &self.rooms.csp,
+            https: &self.rooms.https,
+            cors: self.rooms.cors.as_ref(),
+            isolation: self.rooms.isolation.as_ref(),
+            sessions: self.rooms.sessions.as_ref().map(SessionLayer::policy),
+            csrf: self.csrf.policy(),
+            accounts: self.rooms.auth.as_ref().or(waiting).map(AuthLayer::policy),
+        }
     }
 }
 
