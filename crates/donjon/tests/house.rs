@@ -65,6 +65,7 @@ struct Reserved {
 }
 
 const RESERVED: &[Reserved] = &[
+const RESERVED: [Reserved; 8] = [
     Reserved {
         names: &["tower", "tower_layer", "tower_service", "tower_http"],
         places: &[
@@ -77,14 +78,15 @@ const RESERVED: &[Reserved] = &[
             // The guard of a route is a layer of its own beside the one that finds the user.
             "donjon/auth/guard.rs",
             // The accept loop calls the router as a tower service.
-            "donjon/serve.rs",
+            "donjon/serve/",
         ],
     },
     Reserved {
         names: &["axum", "axum_core"],
-        places: &["donjon/*/extract.rs", "donjon/routes.rs", "donjon/page.rs", "donjon/serve.rs"],
+        places: &["donjon/*/extract.rs", "donjon/routes.rs", "donjon/page.rs", "donjon/serve/"],
     },
-    Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve.rs"] },
+    Reserved { names: &["rustls", "tokio_rustls"], places: &["donjon/serve/"] },
+    Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },
     Reserved { names: &["sea_orm", "sqlx"], places: &["donjon-db/"] },
     Reserved { names: &["SystemTime"], places: &["donjon-core/clock.rs"] },
     Reserved { names: &["getrandom"], places: &["donjon-core/entropy.rs"] },
