@@ -8,19 +8,21 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use donjon::auth::AuthPolicy;
+use donjon::cors::CorsPolicy;
 use donjon::csrf::CsrfPolicy;
 use donjon::routes::{Routes, RoutesError};
 use donjon::session::SessionPolicy;
 use donjon::stack::{Stack, StackErrors};
 use donjon_core::host::AllowedHosts;
-use donjon_core::origin::SitePolicy;
+use donjon_core::origin::{SitePolicy, TrustedOrigins};
 use donjon_core::secret::Keys;
 use donjon_core::session::SessionCodec;
 use donjon_db::{Database, DjangoSessions};
 use donjon_html::template::{TemplateErrors, Templates};
+use http::{HeaderName, Method, header};
 
 use crate::Bank;
-use crate::pages::{account, ajax, contact, home, log_in, transfer, upload};
+use crate::pages::{account, ajax, api, contact, home, log_in, transfer, upload};
 use crate::{assets, problem, witness};
 
 /// A site that does not fit together: a mistake in the source, found at start-up.
@@ -32,6 +34,15 @@ pub enum SiteError {
     Stack(StackErrors),
     /// The routes don't.
     Routes(RoutesError),
+    /// The front end can't be allowed or served.
+    App(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl SiteError {
+    /// What is wrong about the front end.
+    pub(crate) fn app(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::App(error.into())
+    }
 }
 
 impl fmt::Display for SiteError {
@@ -40,6 +51,7 @@ impl fmt::Display for SiteError {
             Self::Templates(errors) => errors.fmt(f),
             Self::Stack(errors) => errors.fmt(f),
             Self::Routes(error) => error.fmt(f),
+            Self::App(error) => error.fmt(f),
         }
     }
 }
@@ -84,14 +96,28 @@ fn stack(
     database: &Database,
     keys: &Keys,
     bare: Arc<Templates>,
-) -> Result<Stack, StackErrors> {
+) -> Result<Stack, SiteError> {
     let sessions = DjangoSessions::new(database, SessionCodec::new(keys));
     let auth = AuthPolicy::new(keys).passwords(bank.passwords.clone());
-    Stack::new(SitePolicy::new(AllowedHosts::local()))
+    let app = TrustedOrigins::new([&*bank.app_url]).map_err(SiteError::app)?;
+    let csrf = CsrfPolicy::default().trust(app).failure_view(problem::refusals(bare));
+    let stack = Stack::new(SitePolicy::new(AllowedHosts::local()))
         .sessions(SessionPolicy::default(), Arc::new(sessions))
-        .csrf(CsrfPolicy::default().failure_view(problem::refusals(bare)))
-        .accounts(auth, bank.accounts.clone())
-        .build()
+        .cors(readers(&bank.app_url)?)
+        .csrf(csrf)
+        .accounts(auth, bank.accounts.clone());
+    Ok(stack.build()?)
+}
+
+/// The front end may read with its visitor's cookies, what it asks for and no more.
+fn readers(app: &str) -> Result<CorsPolicy, SiteError> {
+    let policy = CorsPolicy::new([app]).map_err(SiteError::app)?;
+    let sent = [header::CONTENT_TYPE, HeaderName::from_static("x-csrftoken")];
+    Ok(policy
+        .allow_credentials()
+        .methods(&[Method::GET, Method::POST])
+        .headers(&sent)
+        .expose(std::slice::from_ref(&ajax::ITEMS_LEFT)))
 }
 
 fn routes() -> Routes<Bank> {
@@ -115,6 +141,12 @@ fn routes() -> Routes<Bank> {
         .ensure_csrf_cookie()
         .path("/api/add-item/", limited(post(ajax::add_item), ajax::JSON_LIMIT))
         .name("add_item")
+        .path("/api/csrf/", get(api::csrf))
+        .name("api_csrf")
+        .path("/api/me/", get(api::me))
+        .name("api_me")
+        .path("/api/items/", get(ajax::items))
+        .name("api_items")
         .path("/upload/", limited(get(upload::show).post(upload::submit), upload::MAX_BODY))
         .name("upload")
         .path("/attacks/", get(home::attacks))

@@ -80,7 +80,7 @@ fn announced_port(output: &mut impl BufRead) -> u16 {
 pub(crate) async fn visit<F: Future<Output = Outcome>>(test: impl FnOnce(Visitor) -> F) -> Outcome {
     let folder = TempDir::new()?;
     let options =
-        Options { port: 0, attacker_port: 0, database: folder.path().join("bank.sqlite3") };
+        Options { port: 0, attacker_port: 0, app_port: 0, database: folder.path().join("bank.sqlite3") };
     let chromedriver = Chromedriver::start();
     let running = Arc::new(start(&options).await?);
     let url = format!("http://127.0.0.1:{}", chromedriver.port);
