@@ -149,7 +149,9 @@ impl App {
 
     /// Rule 1.
     fn policy(&self) -> Result<CspPolicy, SourceError> {
-        use Directive::{BaseUri, Connect, Default, FormAction, FrameAncestors, Img, Script, Style};
+        use Directive::{
+            BaseUri, Connect, Default, FormAction, FrameAncestors, Img, Script, Style,
+        };
         Ok(CspPolicy::new([
             (Default, vec![Source::Nowhere]),
             (Script, vec![Source::Own]),

@@ -8,3 +8,4 @@
 mod attacks;
 mod driver;
 mod pages;
+mod spa;
