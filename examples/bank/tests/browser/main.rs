@@ -7,5 +7,7 @@
 
 mod attacks;
 mod driver;
+mod gate;
 mod pages;
+mod site;
 mod spa;
