@@ -11,3 +11,4 @@ mod gate;
 mod pages;
 mod site;
 mod spa;
+mod tls;
