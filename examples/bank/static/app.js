@@ -53,7 +53,7 @@ function logAnswer(request, response) {
 
 function logFailure(request, error) {
   const why = broken(request);
-  if (!why) return log(request, "bad", "no answer", `${error}. The bank could not be reached: is it running?`);
+  if (!why) return log(request, "bad", "no answer", `${error}. Either the bank is not running, or the browser has a reason of its own; its console says which.`);
   const text = asksFirst(request)
     ? `${error}. The browser asked the bank first (a preflight), and its answer didn’t allow this: the request was never sent. The page learns no more than that it failed.`
     : `${error}. The request was sent and answered. The bank’s answer didn’t name this origin, so the browser keeps it: the page learns no more than that it failed.`;

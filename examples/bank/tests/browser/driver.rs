@@ -292,6 +292,15 @@ impl Browser {
         Ok(self.0.execute_async(script, Vec::new()).await?.json().clone())
     }
 
+    /// Grants a permission that this origin's pages would have to ask the visitor for.
+    pub(crate) async fn grant(&self, origin: &str, permission: &str) -> Outcome {
+        let grant = serde_json::json!({
+            "permission": { "name": permission }, "setting": "granted", "origin": origin,
+        });
+        self.0.cdp().send_raw("Browser.setPermission", grant).await?;
+        Ok(())
+    }
+
     /// The cookie of this name of the page that is open.
     pub(crate) async fn cookie(&self, name: &str) -> Outcome<Cookie> {
         Ok(self.0.get_named_cookie(name).await?)

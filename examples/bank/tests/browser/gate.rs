@@ -123,6 +123,53 @@ async fn cors_cookies_are_read_about_only_where_the_policy_allows_credentials() 
     .await
 }
 
+/// What the browser calls the visitor's permission to reach this machine.
+const LOOPBACK: &str = "loopback-network";
+
+/// A browser that takes everything at this site's port for a server out in the internet.
+fn far_away(site: &Site) -> Vec<String> {
+    vec![format!("--ip-address-space-overrides=127.0.0.1:{}=public", site.port)]
+}
+
+/// This Chromium asks the visitor (Local Network Access). Its forerunner, Private Network Access,
+/// asked the server in a preflight with `Access-Control-Request-Private-Network`, which no browser
+/// sends any more; what the stack answers to it is tested without a browser.
+#[tokio::test(flavor = "multi_thread")]
+async fn cors_a_page_from_the_internet_does_not_reach_this_machine_unasked() -> Outcome {
+    let page = blank().await?;
+    let api = api(&page, |policy| policy).await?;
+    browse(&far_away(&page), async |browser| {
+        browser.open(&page.url("/")).await?;
+        assert_eq!(fetch(&browser, &api, "{}").await?, FAILED);
+        assert_eq!(api.asked(), [""; 0], "the API was not asked");
+        let log = browser.console().await?.join("\n");
+        assert!(log.contains("Permission was denied for this request to access the"), "{log}");
+
+        browser.grant(&page.origin(), LOOPBACK).await?;
+        assert_eq!(fetch(&browser, &api, "{}").await?, "cookies: none");
+        assert_eq!(api.asked(), ["GET /"], "the visitor was asked, and the API need not be");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cors_the_visitors_permission_is_not_the_sites() -> Outcome {
+    let page = blank().await?;
+    let stranger = blank().await?;
+    let api = api(&page, |policy| policy).await?;
+    browse(&far_away(&stranger), async |browser| {
+        browser.open(&stranger.url("/")).await?;
+        browser.grant(&stranger.origin(), LOOPBACK).await?;
+        assert_eq!(fetch(&browser, &api, "{}").await?, FAILED);
+        assert_eq!(api.asked(), ["GET /"]);
+        let log = browser.console().await?.join("\n");
+        assert!(log.contains("No 'Access-Control-Allow-Origin' header is present"), "{log}");
+        Ok(())
+    })
+    .await
+}
+
 /// Puts a page into a frame, and tells whether the browser showed it.
 async fn framed(browser: &Browser, url: &str) -> Outcome<bool> {
     let script = format!(
