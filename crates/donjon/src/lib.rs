@@ -75,4 +75,7 @@ mod guide {
         Templates: "../../../docs/src/templates.md",
         Signing: "../../../docs/src/signing.md",
     }
+
+    #[cfg(feature = "tls")]
+    chapters!(Serving: "../../../docs/src/serve.md");
 }
