@@ -33,8 +33,17 @@ struct Chromedriver {
     _output: BufReader<ChildStdout>,
 }
 
+/// How often starting chromedriver is tried: it wants the same port of both versions of IP, and ends
+/// where another program has taken one of them.
+const STARTS: usize = 5;
+
 impl Chromedriver {
     fn start() -> Self {
+        let started = (0..STARTS).find_map(|_| Self::try_start());
+        started.unwrap_or_else(|| panic!("chromedriver ended without naming its port"))
+    }
+
+    fn try_start() -> Option<Self> {
         let mut process = Command::new(program("DONJON_CHROMEDRIVER"))
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -43,8 +52,12 @@ impl Chromedriver {
             .unwrap_or_else(|error| panic!("chromedriver doesn't start: {error}"));
         let Some(output) = process.stdout.take() else { panic!("chromedriver has no output") };
         let mut output = BufReader::new(output);
-        let port = announced_port(&mut output);
-        Self { process, port, _output: output }
+        let Some(port) = announced_port(&mut output) else {
+            // It has ended by itself; its place in the system's table is given back.
+            let _ = process.wait();
+            return None;
+        };
+        Some(Self { process, port, _output: output })
     }
 }
 
@@ -64,17 +77,17 @@ fn program(variable: &str) -> String {
 }
 
 /// chromedriver says `… started successfully on port 12345.`
-fn announced_port(output: &mut impl BufRead) -> u16 {
+fn announced_port(output: &mut impl BufRead) -> Option<u16> {
     let mut line = String::new();
     while output.read_line(&mut line).is_ok_and(|length| length > 0) {
         if let Some((_, port)) =
             line.trim_end().trim_end_matches('.').rsplit_once("successfully on port ")
         {
-            return port.parse().unwrap_or_else(|_| panic!("chromedriver said {line:?}"));
+            return port.parse().ok();
         }
         line.clear();
     }
-    panic!("chromedriver ended without naming its port");
+    None
 }
 
 /// A browser, and a fresh bank with its neighbours, for the length of a test.
