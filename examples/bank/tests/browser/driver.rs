@@ -53,7 +53,8 @@ impl Chromedriver {
         let Some(output) = process.stdout.take() else { panic!("chromedriver has no output") };
         let mut output = BufReader::new(output);
         let Some(port) = announced_port(&mut output) else {
-            // It has ended by itself; its place in the system's table is given back.
+            // It has ended by itself, or is of no use.
+            let _ = process.kill();
             let _ = process.wait();
             return None;
         };
