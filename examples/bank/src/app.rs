@@ -24,7 +24,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use donjon::csp::{CspLayer, CspPolicy, Directive, Source, SourceError};
+use donjon::csp::{CspLayer, CspPolicy, Directive, Source};
 use donjon::headers::{HeadersLayer, HeadersPolicy};
 use donjon_html::context;
 use donjon_html::template::{Templates, Value};
@@ -148,24 +148,27 @@ impl App {
     }
 
     /// Rule 1.
-    fn policy(&self) -> Result<CspPolicy, SourceError> {
+    fn policy(&self) -> Result<CspPolicy, SiteError> {
         use Directive::{
             BaseUri, Connect, Default, FormAction, FrameAncestors, Img, Script, Style,
         };
-        Ok(CspPolicy::new([
-            (Default, vec![Source::Nowhere]),
-            (Script, vec![Source::Own]),
-            (Style, vec![Source::Own]),
-            (Img, vec![Source::Own]),
-            (Connect, vec![Source::origin(&*self.bank_url)?]),
-            (BaseUri, vec![Source::Nowhere]),
-            (FormAction, vec![Source::Nowhere]),
-            (FrameAncestors, vec![Source::Nowhere]),
-        ]))
+        // The demonstration is in clear, on the visitor's own machine.
+        let bank = Source::danger_insecure(&*self.bank_url).map_err(SiteError::app)?;
+        let policy = CspPolicy::new([
+            (Default, vec![Source::NONE]),
+            (Script, vec![Source::SELF]),
+            (Style, vec![Source::SELF]),
+            (Img, vec![Source::SELF]),
+            (Connect, vec![bank]),
+            (BaseUri, vec![Source::NONE]),
+            (FormAction, vec![Source::NONE]),
+            (FrameAncestors, vec![Source::NONE]),
+        ]);
+        policy.map_err(SiteError::app)
     }
 
     fn guarded(self, routes: Router<Self>) -> Result<Router, SiteError> {
-        let policy = self.policy().map_err(SiteError::app)?;
+        let policy = self.policy()?;
         let headers = HeadersLayer::new(HeadersPolicy::default());
         Ok(routes.with_state(self).layer(CspLayer::new(policy)).layer(headers))
     }

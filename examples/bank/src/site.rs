@@ -19,7 +19,6 @@ use donjon_core::secret::Keys;
 use donjon_core::session::SessionCodec;
 use donjon_db::{Database, DjangoSessions};
 use donjon_html::template::{TemplateErrors, Templates};
-use http::{HeaderName, Method, header};
 
 use crate::Bank;
 use crate::pages::{account, ajax, api, contact, home, log_in, transfer, upload};
@@ -109,15 +108,15 @@ fn stack(
     Ok(stack.build()?)
 }
 
-/// The front end may read with its visitor's cookies, what it asks for and no more.
+/// The front end may read the API with its visitor's cookies, and no page.
 fn readers(app: &str) -> Result<CorsPolicy, SiteError> {
-    let policy = CorsPolicy::new([app]).map_err(SiteError::app)?;
-    let sent = [header::CONTENT_TYPE, HeaderName::from_static("x-csrftoken")];
-    Ok(policy
+    let policy = CorsPolicy::new([app])
         .allow_credentials()
-        .methods(&[Method::GET, Method::POST])
-        .headers(&sent)
-        .expose(std::slice::from_ref(&ajax::ITEMS_LEFT)))
+        .allow_path("/api/")
+        .methods(["GET", "POST"])
+        .headers(["content-type", "x-csrftoken"])
+        .expose([ajax::ITEMS_LEFT.as_str()]);
+    policy.build().map_err(SiteError::app)
 }
 
 fn routes() -> Routes<Bank> {

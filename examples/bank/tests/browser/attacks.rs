@@ -109,8 +109,8 @@ async fn verdicts(visitor: &Visitor, id: &str) -> Outcome<Vec<String>> {
 fn expected(id: &str, stage: &Stage) -> Vec<&'static str> {
     match id {
         "image" => vec![stage.transfer_page, "405 "],
-        // The browser's question is answered, and the answer doesn't name the attacker.
-        "method-override" => vec!["200 ", stage.transfer_page, "403 4"],
+        // The browser's question carries no cookies, so the answer is the way to the log-in page.
+        "method-override" => vec![stage.transfer_page, "302 ", "403 4"],
         _ => vec!["403 4"],
     }
 }

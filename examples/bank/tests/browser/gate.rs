@@ -3,13 +3,13 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{any, get};
-use donjon::cors::CorsPolicy;
-use donjon::csp::{CspNonce, CspPolicy, Directive, Source};
+use donjon::cors::{CorsBuilder, CorsPolicy};
+use donjon::csp::{CspNonce, CspPolicy, Directive};
 use donjon::csrf::CsrfPolicy;
 use donjon::stack::{Stack, StackBuilder};
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{SitePolicy, TrustedOrigins};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, header};
 use serde_json::json;
 
 use crate::driver::{Browser, Outcome, browse, visit};
@@ -26,14 +26,14 @@ async fn blank() -> Outcome<Site> {
 }
 
 /// An API that tells which cookies came, and lets this origin read.
-async fn api(reader: &Site, change: impl FnOnce(CorsPolicy) -> CorsPolicy) -> Outcome<Site> {
+async fn api(reader: &Site, change: impl FnOnce(CorsBuilder) -> CorsBuilder) -> Outcome<Site> {
     let cookies = async |headers: HeaderMap| {
         let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok());
         format!("cookies: {}", cookies.unwrap_or("none"))
     };
     let origin = reader.origin();
     let csrf = CsrfPolicy::default().trust(TrustedOrigins::new([origin.as_str()])?);
-    let cors = change(CorsPolicy::new([origin.as_str()])?).methods(&[Method::GET, Method::PUT]);
+    let cors = change(CorsPolicy::new([origin.as_str()])).methods(["GET", "PUT"]).build()?;
     let stack = stack().cors(cors).csrf(csrf).build()?;
     let router = Router::new().route("/", any(cookies)).layer(stack.into_layer());
     Site::open(router).await
@@ -104,7 +104,7 @@ async fn cors_rule_1_another_origin_asks_and_does_not_read() -> Outcome {
 async fn cors_cookies_are_read_about_only_where_the_policy_allows_credentials() -> Outcome {
     let page = blank().await?;
     let (plain, with_cookies) =
-        (api(&page, |policy| policy).await?, api(&page, CorsPolicy::allow_credentials).await?);
+        (api(&page, |policy| policy).await?, api(&page, CorsBuilder::allow_credentials).await?);
     browse(&[], async |browser| {
         browser.open(&page.url("/")).await?;
         browser.run("document.cookie = 'who=alice; SameSite=Lax'").await?;
@@ -208,7 +208,9 @@ fn with_nonce(page: &str, nonce: &CspNonce) -> String {
 async fn headers_and_csp_a_page_is_not_framed() -> Outcome {
     let page = blank().await?;
     let both = answering(CspPolicy::strict()).await?;
-    let header = answering(CspPolicy::new([(Directive::Script, vec![Source::Nonce])])).await?;
+    let header =
+        answering(CspPolicy::strict().update().danger_without(Directive::FrameAncestors).build()?)
+            .await?;
     browse(&[], async |browser| {
         browser.open(&page.url("/")).await?;
         assert!(framed(&browser, &both.url("/open")).await?, "a page without headers is framed");

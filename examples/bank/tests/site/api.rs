@@ -71,11 +71,21 @@ async fn no_other_origin_is_named() {
     let branch = Branch::open().await;
     let mut alice = branch.logged_in(&ALICE).await;
     for origin in OTHERS {
-        for path in ["/api/me/", "/api/items/", "/api/csrf/", "/account/"] {
+        for path in ["/api/me/", "/api/items/", "/api/csrf/"] {
             let answer = read(&mut alice, path, origin).await;
             assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "", "{origin} {path}");
             assert!(answer.header(header::VARY).to_lowercase().contains("origin"), "{path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_app_reads_the_api_and_no_page() {
+    let branch = Branch::open().await;
+    let mut alice = branch.logged_in(&ALICE).await;
+    for path in ["/account/", "/ajax/", "/nowhere/"] {
+        let answer = read(&mut alice, path, APP).await;
+        assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "", "{path}");
     }
 }
 
