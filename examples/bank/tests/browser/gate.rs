@@ -6,6 +6,7 @@ use axum::routing::{any, get};
 use donjon::cors::{CorsBuilder, CorsPolicy};
 use donjon::csp::{CspNonce, CspPolicy, Directive};
 use donjon::csrf::CsrfPolicy;
+use donjon::headers::HeadersPolicy;
 use donjon::stack::{Stack, StackBuilder};
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{SitePolicy, TrustedOrigins};
@@ -192,9 +193,9 @@ async fn framed(browser: &Browser, url: &str) -> Outcome<bool> {
 const ANSWERS: &str = "<!doctype html><title>Framed</title>
     <script>addEventListener('message', (event) => event.source.postMessage('here', '*'))</script>";
 
-async fn answering(policy: CspPolicy) -> Outcome<Site> {
+async fn answering(headers: HeadersPolicy, policy: CspPolicy) -> Outcome<Site> {
     let page = async |nonce: CspNonce| Html(with_nonce(ANSWERS, &nonce));
-    let stack = stack().csp(policy).build()?;
+    let stack = stack().headers(headers).csp(policy).build()?;
     let router = Router::new().route("/", get(page)).layer(stack.into_layer());
     // Besides, a page that nobody protects: the frame itself works.
     Site::open(router.route("/open", get(async || Html(ANSWERS)))).await
@@ -207,10 +208,11 @@ fn with_nonce(page: &str, nonce: &CspNonce) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_and_csp_a_page_is_not_framed() -> Outcome {
     let page = blank().await?;
-    let both = answering(CspPolicy::strict()).await?;
-    let header =
-        answering(CspPolicy::strict().update().danger_without(Directive::FrameAncestors).build()?)
-            .await?;
+    let both = answering(HeadersPolicy::strict(), CspPolicy::strict()).await?;
+    // Nothing but X-Frame-Options keeps this one out of frames.
+    let anywhere =
+        CspPolicy::strict().update().danger_without(Directive::FrameAncestors).build()?;
+    let header = answering(HeadersPolicy::django(), anywhere).await?;
     browse(&[], async |browser| {
         browser.open(&page.url("/")).await?;
         assert!(framed(&browser, &both.url("/open")).await?, "a page without headers is framed");
