@@ -65,7 +65,6 @@ struct Reserved {
 }
 
 const RESERVED: &[Reserved] = &[
-const RESERVED: [Reserved; 8] = [
     Reserved {
         names: &["tower", "tower_layer", "tower_service", "tower_http"],
         places: &[
