@@ -80,4 +80,7 @@ mod guide {
         Signing: "../../../docs/src/signing.md",
         Check: "../../../docs/src/check.md",
     }
+
+    #[cfg(feature = "tls")]
+    chapters!(Serving: "../../../docs/src/serve.md");
 }

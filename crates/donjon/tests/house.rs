@@ -83,6 +83,8 @@ const RESERVED: &[Reserved] = &[
             // The probe and the accept loop call the router as a tower service.
             "donjon/check/probe/ask.rs",
             "donjon/serve.rs",
+            // The accept loop calls the router as a tower service.
+            "donjon/serve/",
         ],
     },
     Reserved {
@@ -101,6 +103,10 @@ const RESERVED: &[Reserved] = &[
         names: &["BodyExt", "Limited"],
         places: &["donjon/csrf/body.rs", "donjon/form/extract.rs", "donjon/csp/report/endpoint.rs"],
     },
+        places: &["donjon/*/extract.rs", "donjon/routes.rs", "donjon/page.rs", "donjon/serve/"],
+    },
+    Reserved { names: &["rustls", "tokio_rustls"], places: &["donjon/serve/"] },
+    Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },
     Reserved { names: &["sea_orm", "sqlx"], places: &["donjon-db/"] },
     Reserved { names: &["SystemTime"], places: &["donjon-core/clock.rs"] },
     Reserved { names: &["getrandom"], places: &["donjon-core/entropy.rs"] },

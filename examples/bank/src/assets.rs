@@ -18,7 +18,9 @@ macro_rules! files {
 /// How long browsers may keep the files: an hour.
 const CACHING: &str = "public, max-age=3600";
 
-const FILES: [(&str, &str, &str); 4] = files![
+const FILES: [(&str, &str, &str); 6] = files![
+    "app.css": "text/css; charset=utf-8",
+    "app.js": "text/javascript; charset=utf-8",
     "bank.css": "text/css; charset=utf-8",
     "attacker.css": "text/css; charset=utf-8",
     "attacker.js": "text/javascript; charset=utf-8",
@@ -66,6 +68,14 @@ pub fn attacker_pages() -> Result<Templates, TemplateErrors> {
     Templates::new(templates!["attacker/index.html"])
 }
 
+/// The front end's page.
+///
+/// # Errors
+/// [`TemplateErrors`].
+pub fn app_pages() -> Result<Templates, TemplateErrors> {
+    Templates::new(templates!["app/index.html", "bank/tower.html"])
+}
+
 /// The handler of `/static/{name}`.
 pub async fn file(Path(name): Path<String>) -> Response {
     match FILES.iter().find(|(known, _, _)| *known == name) {
@@ -83,7 +93,7 @@ mod tests {
 
     #[test]
     fn every_template_can_be_loaded() {
-        for templates in [pages(), bare_pages(), attacker_pages()] {
+        for templates in [pages(), bare_pages(), attacker_pages(), app_pages()] {
             templates.map(drop).unwrap_or_else(|errors| panic!("{errors}"));
         }
     }

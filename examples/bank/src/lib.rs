@@ -1,4 +1,4 @@
-//! A bank that can't be robbed, and the attacker's site beside it.
+//! A bank that can't be robbed, the attacker's site beside it, and a front end on a third origin.
 //!
 //! The site shows every room of Donjon at work, from the browser to the database. The attacker's site
 //! is another origin in the same process, so that its pages can show what the bank said of their
@@ -6,19 +6,21 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`start`] | both servers on their ports |
+//! | [`start`] | the three servers on their ports |
 //! | [`site`] | the routes and the stack |
 //! | [`pages`] | the handlers |
 //! | [`ledger`], [`items`], [`money`] | the bank's own tables |
 //! | [`witness`], [`attack`] | what became of the attacks, and their words |
 //! | [`attacker`] | the other site |
 //! | [`check`](mod@check) | what is wrong with the bank |
+//! | [`app`] | the front end that asks the bank by script |
 
 use std::sync::Arc;
 
 use donjon::password::Passwords;
 use donjon_db::{DjangoAccounts, SqlViolations};
 
+pub mod app;
 pub mod assets;
 pub mod attack;
 pub mod attacker;
@@ -52,4 +54,6 @@ pub struct Bank {
     pub witness: witness::Witness,
     /// Where the attacker's site is.
     pub attacker_url: Arc<str>,
+    /// The origin of the front end, which the bank trusts.
+    pub app_url: Arc<str>,
 }

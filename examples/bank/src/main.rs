@@ -1,4 +1,4 @@
-//! `bank`: opens the bank and the attacker's site, and says where.
+//! `bank`: opens the bank, the attacker's site and the front end, and says where.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -70,6 +70,7 @@ async fn run(options: &Options) -> ExitCode {
 fn welcome(running: &Running, options: &Options) {
     println!("The bank is open:  {}", running.bank_url());
     println!("The attacker:      {}", running.attacker_url());
+    println!("The front end:     {}", running.app_url());
     println!("The database:      {}", options.database.display());
     println!("\nLog in as (this is a demonstration, and its passwords are no secret):");
     for person in PEOPLE {

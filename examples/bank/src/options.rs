@@ -10,7 +10,7 @@ use crate::check::CheckOptions;
 
 /// How to call the program.
 pub const USAGE: &str = "\
-A bank that can't be robbed, and the attacker's site beside it.
+A bank that can't be robbed, the attacker's site beside it, and a front end on a third origin.
 
 Usage: bank [OPTIONS]
        bank routes             what the bank answers, and what protects it
@@ -20,6 +20,7 @@ Usage: bank [OPTIONS]
 Options:
   --port PORT            the bank's port; 0 is any free one   [BANK_PORT, default 8000]
   --attacker-port PORT   the attacker's port                  [BANK_ATTACKER_PORT, default 8001]
+  --app-port PORT        the front end's port                 [BANK_APP_PORT, default 8002]
   --database FILE        the SQLite file, made if missing     [BANK_DATABASE, default bank.sqlite3]
   --help                 this text
 
@@ -27,7 +28,13 @@ BANK_SECRET_KEY is the secret that signs sessions, of 50 characters or more. Wit
 makes one, and keeps it beside the database.
 ";
 
-const NAMES: [&str; 3] = ["--port", "--attacker-port", "--database"];
+/// Each option, and the variable that stands for it.
+const NAMES: [(&str, &str); 4] = [
+    ("--port", "BANK_PORT"),
+    ("--attacker-port", "BANK_ATTACKER_PORT"),
+    ("--app-port", "BANK_APP_PORT"),
+    ("--database", "BANK_DATABASE"),
+];
 
 /// Where the bank listens, and where its money is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,13 +43,15 @@ pub struct Options {
     pub port: u16,
     /// The attacker's port; 0 takes any free one.
     pub attacker_port: u16,
+    /// The front end's port; 0 takes any free one.
+    pub app_port: u16,
     /// The SQLite file.
     pub database: PathBuf,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: 8000, attacker_port: 8001, database: "bank.sqlite3".into() }
+        Self { port: 8000, attacker_port: 8001, app_port: 8002, database: "bank.sqlite3".into() }
     }
 }
 
@@ -97,9 +106,7 @@ impl Options {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Command, OptionsError> {
         let mut options = Self::default();
-        for (variable, name) in
-            ["BANK_PORT", "BANK_ATTACKER_PORT", "BANK_DATABASE"].into_iter().zip(NAMES)
-        {
+        for (name, variable) in NAMES {
             if let Some(value) = environment(variable) {
                 options.take(name, variable, value)?;
             }
@@ -119,7 +126,7 @@ impl Options {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (argument, None),
             };
-            if !NAMES.contains(&name.as_str()) {
+            if !NAMES.iter().any(|(known, _)| *known == name) {
                 return Err(OptionsError::Unknown(name));
             }
             let value = value.or_else(|| arguments.next());
@@ -133,6 +140,7 @@ impl Options {
         match name {
             "--port" => self.port = port(shown, &value)?,
             "--attacker-port" => self.attacker_port = port(shown, &value)?,
+            "--app-port" => self.app_port = port(shown, &value)?,
             _ => self.database = value.into(),
         }
         Ok(())
@@ -157,8 +165,13 @@ mod tests {
     #[test]
     fn rule_1_the_command_line_wins() {
         assert_eq!(parse(&[], &[]), Ok(Command::Run(Options::default())));
-        let environment = [("BANK_PORT", "1"), ("BANK_ATTACKER_PORT", "2"), ("BANK_DATABASE", "x")];
-        let expected = Options { port: 3, attacker_port: 2, database: "y".into() };
+        let environment = [
+            ("BANK_PORT", "1"),
+            ("BANK_ATTACKER_PORT", "2"),
+            ("BANK_APP_PORT", "4"),
+            ("BANK_DATABASE", "x"),
+        ];
+        let expected = Options { port: 3, attacker_port: 2, app_port: 4, database: "y".into() };
         let arguments = ["--port", "3", "--database=y"];
         assert_eq!(parse(&arguments, &environment), Ok(Command::Run(expected)));
         assert_eq!(parse(&["--port", "3", "--help"], &[]), Ok(Command::Help));

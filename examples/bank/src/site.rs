@@ -8,6 +8,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any_service, get, post};
 use donjon::auth::AuthPolicy;
+use donjon::cors::CorsPolicy;
 use donjon::csp::report::CspReports;
 use donjon::csp::{CspErrors, CspPolicy};
 use donjon::csrf::CsrfPolicy;
@@ -15,15 +16,15 @@ use donjon::routes::{RouteTable, Routes, RoutesErrors};
 use donjon::session::SessionPolicy;
 use donjon::stack::{Stack, StackErrors};
 use donjon_core::host::AllowedHosts;
-use donjon_core::origin::SitePolicy;
+use donjon_core::origin::{SitePolicy, TrustedOrigins};
 use donjon_core::secret::Keys;
-use donjon_core::violation::{DynViolationStore, MemoryViolations};
 use donjon_core::session::SessionCodec;
+use donjon_core::violation::{DynViolationStore, MemoryViolations};
 use donjon_db::{Database, DjangoSessions};
 use donjon_html::template::{TemplateErrors, Templates};
 
 use crate::Bank;
-use crate::pages::{account, ajax, contact, home, log_in, reports, transfer, upload};
+use crate::pages::{account, ajax, api, contact, home, log_in, reports, transfer, upload};
 use crate::{assets, problem, witness};
 
 /// A site that does not fit together: a mistake in the source, found at start-up.
@@ -37,6 +38,15 @@ pub enum SiteError {
     Stack(StackErrors),
     /// The routes don't.
     Routes(RoutesErrors),
+    /// The front end can't be allowed or served.
+    App(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl SiteError {
+    /// What is wrong about the front end.
+    pub(crate) fn app(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::App(error.into())
+    }
 }
 
 impl fmt::Display for SiteError {
@@ -46,6 +56,7 @@ impl fmt::Display for SiteError {
             Self::Csp(errors) => errors.fmt(f),
             Self::Stack(errors) => errors.fmt(f),
             Self::Routes(errors) => errors.fmt(f),
+            Self::App(error) => error.fmt(f),
         }
     }
 }
@@ -104,13 +115,26 @@ pub fn stack(
     let sessions = DjangoSessions::new(database, SessionCodec::new(keys));
     let auth = AuthPolicy::new(keys).passwords(bank.passwords.clone());
     let csp = CspPolicy::strict().update().report_uri(REPORTS).build()?;
+    let app = TrustedOrigins::new([&*bank.app_url]).map_err(SiteError::app)?;
+    let csrf = CsrfPolicy::default().trust(app).failure_view(problem::refusals(bare));
     let stack = Stack::new(SitePolicy::new(AllowedHosts::local()))
         .sessions(SessionPolicy::default(), Arc::new(sessions))
-        .csrf(CsrfPolicy::default().failure_view(problem::refusals(bare)))
-        .accounts(auth, bank.accounts.clone())
         .csp(csp)
-        .build()?;
-    Ok(stack)
+        .cors(readers(&bank.app_url)?)
+        .csrf(csrf)
+        .accounts(auth, bank.accounts.clone());
+    Ok(stack.build()?)
+}
+
+/// The front end may read the API with its visitor's cookies, and no page.
+fn readers(app: &str) -> Result<CorsPolicy, SiteError> {
+    let policy = CorsPolicy::new([app])
+        .allow_credentials()
+        .allow_path("/api/")
+        .methods(["GET", "POST"])
+        .headers(["content-type", "x-csrftoken"])
+        .expose([ajax::ITEMS_LEFT.as_str()]);
+    policy.build().map_err(SiteError::app)
 }
 
 /// What the bank answers, and what protects it.
@@ -142,6 +166,12 @@ fn routes(violations: Arc<dyn DynViolationStore>) -> Routes<Bank> {
         .ensure_csrf_cookie()
         .path("/api/add-item/", limited(post(ajax::add_item), ajax::JSON_LIMIT))
         .name("add_item")
+        .path("/api/csrf/", get(api::csrf))
+        .name("api_csrf")
+        .path("/api/me/", get(api::me))
+        .name("api_me")
+        .path("/api/items/", get(ajax::items))
+        .name("api_items")
         .path("/upload/", limited(get(upload::show).post(upload::submit), upload::MAX_BODY))
         .name("upload")
         .path("/attacks/", get(home::attacks))

@@ -1,8 +1,8 @@
-//! Opening the bank and the attacker's site.
+//! Opening the bank, the attacker's site and the front end.
 //!
 //! 1. Whatever is wrong is said before anything is served: a port that is taken, a database that
 //!    can't be used, a key that is too short.
-//! 2. Both sites listen on the loopback interface only.
+//! 2. All sites listen on the loopback interface only.
 
 use std::fmt;
 use std::io;
@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::app::{self, App};
 use crate::attacker::{self, Attacker};
 use crate::key::{self, KeyError};
 use crate::options::Options;
@@ -81,13 +82,15 @@ impl From<DbErr> for StartError {
     }
 }
 
-/// Both sites, serving.
+/// All sites, serving.
 #[derive(Debug)]
 pub struct Running {
     /// Where the bank listens.
     pub bank: SocketAddr,
     /// Where the attacker listens.
     pub attacker: SocketAddr,
+    /// Where the front end listens.
+    pub app: SocketAddr,
     stop: watch::Sender<()>,
     servers: Vec<JoinHandle<io::Result<()>>>,
 }
@@ -96,7 +99,7 @@ impl Running {
     /// The bank's address.
     #[must_use]
     pub fn bank_url(&self) -> String {
-        format!("http://localhost:{}", self.bank.port())
+        bank_url(self.bank.port())
     }
 
     /// The attacker's address.
@@ -105,7 +108,13 @@ impl Running {
         attacker_url(self.attacker.port())
     }
 
-    /// Lets open requests finish, and closes both sites.
+    /// The front end's address.
+    #[must_use]
+    pub fn app_url(&self) -> String {
+        app::origin(self.app.port())
+    }
+
+    /// Lets open requests finish, and closes all sites.
     pub async fn stop(self) {
         drop(self.stop);
         for server in self.servers {
@@ -115,28 +124,39 @@ impl Running {
     }
 }
 
+fn bank_url(port: u16) -> String {
+    format!("http://localhost:{port}")
+}
+
 fn attacker_url(port: u16) -> String {
     format!("http://{}:{port}", attacker::HOST)
 }
 
-/// Opens both sites.
+/// Opens all sites.
 ///
 /// # Errors
 /// [`StartError`].
 pub async fn start(options: &Options) -> Result<Running, StartError> {
     let front = listen("--port", options.port).await?;
     let back = listen("--attacker-port", options.attacker_port).await?;
-    let (bank_at, attacker_at) = (address(&front)?, address(&back)?);
+    let side = listen("--app-port", options.app_port).await?;
+    let (bank_at, attacker_at, app_at) = (address(&front)?, address(&back)?, address(&side)?);
 
     let database = Database::sqlite(&options.database).await?;
     let keys = key::keys(&options.database, std::env::var("BANK_SECRET_KEY").ok())?;
     let passwords = Passwords::default();
-    let bank = open(&database, passwords, attacker_url(attacker_at.port())).await?;
+    let neighbours =
+        Neighbours { attacker: attacker_url(attacker_at.port()), app: app::origin(app_at.port()) };
+    let bank = open(&database, passwords, neighbours).await?;
     let attacker = Attacker::new(bank.clone(), bank_at, attacker_at.port());
     let attacker = attacker.map_err(SiteError::from)?;
 
-    let sites =
-        [(front, site::router(bank, &database, &keys)?), (back, attacker::router(attacker))];
+    let app = App::new(&bank_url(bank_at.port()), app_at.port(), attacker_at.port())?;
+    let sites = [
+        (front, site::router(bank, &database, &keys)?),
+        (back, attacker::router(attacker, app::copy(app.clone())?)),
+        (side, app::router(app)?),
+    ];
     let (stop, stopped) = watch::channel(());
     let servers = sites.into_iter().map(|(listener, router)| {
         let mut stopped = stopped.clone();
@@ -144,7 +164,7 @@ pub async fn start(options: &Options) -> Result<Running, StartError> {
         tokio::spawn(Server::new(listener, router).run_until(stopped))
     });
     let servers = servers.collect();
-    Ok(Running { bank: bank_at, attacker: attacker_at, stop, servers })
+    Ok(Running { bank: bank_at, attacker: attacker_at, app: app_at, stop, servers })
 }
 
 async fn listen(option: &'static str, port: u16) -> Result<TcpListener, StartError> {
@@ -156,11 +176,24 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|error| StartError::Port("--port", 0, error))
 }
 
+/// The addresses of the sites beside the bank.
+struct Neighbours {
+    attacker: String,
+    app: String,
+}
+
+impl Default for Neighbours {
+    fn default() -> Self {
+        let Options { attacker_port, app_port, .. } = Options::default();
+        Self { attacker: attacker_url(attacker_port), app: app::origin(app_port) }
+    }
+}
+
 /// The bank on a database that has, or now gets, all its tables and people.
 async fn open(
     database: &Database,
     passwords: Passwords,
-    attacker_url: String,
+    neighbours: Neighbours,
 ) -> Result<Bank, StartError> {
     database.migrate().await?;
     let bank = Bank {
@@ -170,7 +203,8 @@ async fn open(
         passwords,
         violations: Arc::new(SqlViolations::new(database)),
         witness: Witness::default(),
-        attacker_url: attacker_url.into(),
+        attacker_url: neighbours.attacker.into(),
+        app_url: neighbours.app.into(),
     };
     people::settle(&bank.accounts, &bank.ledger, &bank.passwords).await?;
     Ok(bank)
@@ -185,6 +219,6 @@ pub async fn site(
     keys: &Keys,
     passwords: Passwords,
 ) -> Result<(Router, Bank), StartError> {
-    let bank = open(database, passwords, attacker_url(Options::default().attacker_port)).await?;
+    let bank = open(database, passwords, Neighbours::default()).await?;
     Ok((site::router(bank.clone(), database, keys)?, bank))
 }

@@ -152,14 +152,15 @@ impl Attacker {
     }
 }
 
-/// The attacker's site.
-pub fn router(attacker: Attacker) -> Router {
+/// The attacker's site, with a copy of the front end.
+pub fn router(attacker: Attacker, copy: Router) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/verdict", get(verdict))
         .route("/token", get(token))
         .route("/static/{name}", get(assets::file))
         .with_state(attacker)
+        .merge(copy)
 }
 
 async fn page(

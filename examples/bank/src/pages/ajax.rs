@@ -4,6 +4,8 @@
 //!    at most [`JSON_LIMIT`] bytes (413).
 //! 2. It answers with JSON, errors too.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -11,10 +13,11 @@ use axum::response::{IntoResponse, Response};
 use donjon::auth::CurrentUser;
 use donjon::page::Page;
 use donjon::session::SessionHandle;
+use donjon_core::account::User;
 use donjon_core::entropy::{ALPHANUMERIC, string};
 use donjon_html::context;
 use donjon_html::template::Value;
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -25,6 +28,10 @@ use crate::problem::Problem;
 
 /// How many bytes of JSON the API takes.
 pub const JSON_LIMIT: usize = 64 * 1024;
+
+/// How many items more a list holds. A front end of another origin can read it because the stack's
+/// CORS policy exposes it.
+pub static ITEMS_LEFT: HeaderName = HeaderName::from_static("x-items-left");
 
 /// Where the session keeps the name of a visitor's list.
 const LIST: &str = "list";
@@ -46,17 +53,22 @@ pub async fn show(
     session: SessionHandle,
     page: Page,
 ) -> Result<Response, Problem> {
-    let owner = match user {
-        Some(user) => Some(Owner::user(user.id)),
-        None => session.get::<String>(LIST).await?.as_deref().map(Owner::visitor),
-    };
-    let items = match owner {
-        Some(owner) => bank.items.of(&owner).await?,
-        None => Vec::new(),
-    };
+    let items = listed(&bank, user, &session).await?;
     let items: Vec<Value> =
         items.into_iter().map(|item| context! { name: item.name }.into()).collect();
     Ok(page.render("bank/ajax.html", context! { items }).await?)
+}
+
+/// `GET /api/items/`
+///
+/// # Errors
+/// [`Problem`], if a store fails.
+pub async fn items(
+    State(bank): State<Bank>,
+    CurrentUser(user): CurrentUser,
+    session: SessionHandle,
+) -> Result<Response, Problem> {
+    Ok(list(listed(&bank, user, &session).await?))
 }
 
 /// `POST /api/add-item/`
@@ -84,9 +96,29 @@ pub async fn add_item(
         let full = format!("The list is full: it holds {MAX_ITEMS}.");
         return Ok(refusal(StatusCode::CONFLICT, &full));
     }
-    let name = |item: Model| json!({ "name": item.name });
-    let items: Vec<_> = bank.items.of(&owner).await?.into_iter().map(name).collect();
-    Ok(Json(json!({ "items": items })).into_response())
+    Ok(list(bank.items.of(&owner).await?))
+}
+
+/// The items of whoever asks; a visitor without a list does not get one by looking.
+async fn listed(
+    bank: &Bank,
+    user: Option<Arc<User>>,
+    session: &SessionHandle,
+) -> Result<Vec<Model>, Problem> {
+    let owner = match user {
+        Some(user) => Some(Owner::user(user.id)),
+        None => session.get::<String>(LIST).await?.as_deref().map(Owner::visitor),
+    };
+    match owner {
+        Some(owner) => Ok(bank.items.of(&owner).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn list(items: Vec<Model>) -> Response {
+    let left = MAX_ITEMS.saturating_sub(items.len() as u64);
+    let items: Vec<_> = items.into_iter().map(|item| json!({ "name": item.name })).collect();
+    ([(&ITEMS_LEFT, left.to_string())], Json(json!({ "items": items }))).into_response()
 }
 
 async fn visitor(session: &SessionHandle) -> Result<Owner, Problem> {
@@ -106,6 +138,7 @@ fn unreadable(rejection: &JsonRejection) -> Response {
     }
 }
 
-fn refusal(status: StatusCode, error: &str) -> Response {
+/// An answer of this status that says why.
+pub(super) fn refusal(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({ "error": error }))).into_response()
 }

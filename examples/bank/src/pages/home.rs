@@ -27,7 +27,11 @@ pub(crate) fn people() -> Vec<Value> {
 /// # Errors
 /// [`Problem`], if the page can't be made.
 pub async fn show(State(bank): State<Bank>, page: Page) -> Result<Response, Problem> {
-    let variables: Variables = context! { attacker_url: &*bank.attacker_url, people: people() };
+    let variables: Variables = context! {
+        attacker_url: &*bank.attacker_url,
+        app_url: &*bank.app_url,
+        people: people(),
+    };
     Ok(page.render("bank/home.html", variables).await?)
 }
 

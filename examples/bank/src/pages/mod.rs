@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod ajax;
+pub mod api;
 pub mod contact;
 mod field;
 pub mod home;

@@ -7,4 +7,8 @@
 
 mod attacks;
 mod driver;
+mod gate;
 mod pages;
+mod site;
+mod spa;
+mod tls;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 async fn failure(port: u16, database: &Path) -> String {
-    let options = Options { port, attacker_port: 0, database: database.to_owned() };
+    let options = Options { port, attacker_port: 0, app_port: 0, database: database.to_owned() };
     match start(&options).await {
         Ok(_) => panic!("the bank opened"),
         Err(error) => error.to_string(),

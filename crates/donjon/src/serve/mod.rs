@@ -1,13 +1,19 @@
 //! A server for a finished site.
 //!
-//! Stops: clients that open connections and send their headers for ever (slowloris), and requests
-//! cut off when the site is restarted.
+//! Stops: clients that open connections and send their headers for ever (slowloris), requests cut
+//! off when the site is restarted, and with TLS everybody who listens in between.
 //!
 //! 1. A request's headers must come within [`HEADER_DEADLINE`], and idle connections end then; see
 //!    [`Server::header_deadline`].
 //! 2. At most [`MAX_CONNECTIONS`] are open; further ones wait in the system's queue.
 //! 3. Every request tells who sent it: a [`Connection`] in its extensions.
 //! 4. At the end no new connection is taken, and open requests have [`GRACE`] to finish.
+#![cfg_attr(
+    feature = "tls",
+    doc = "5. With [`Server::tls`] a connection begins with a handshake, which must be over within
+    [`HANDSHAKE_DEADLINE`] and holds up nobody else's; what comes in clear is closed. The
+    [`Connection`]'s scheme is `https`. A certificate or key that can't be used is an error at start-up."
+)]
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,9 +31,20 @@ use http::{Extensions, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower_service::Service;
+
+#[cfg(feature = "tls")]
+mod tls;
+
+#[cfg(feature = "tls")]
+pub use tls::{HANDSHAKE_DEADLINE, Tls, TlsError};
+
+/// The rustls that [`Tls::new`] takes its configuration from.
+#[cfg(feature = "tls")]
+pub use rustls;
 
 /// How long a client may take for a request's headers, and be idle between two requests.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(30);
@@ -55,6 +72,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub struct Server {
     listener: TcpListener,
     router: Router,
+    door: Door,
     header_deadline: Duration,
 }
 
@@ -62,7 +80,15 @@ impl Server {
     /// Serves this router on this listener, over HTTP/1.1.
     pub fn new(listener: TcpListener, router: Router) -> Self {
         // Without this axum would make each route anew for each request.
-        Self { listener, router: router.with_state(()), header_deadline: HEADER_DEADLINE }
+        let router = router.with_state(());
+        Self { listener, router, door: Door::Open, header_deadline: HEADER_DEADLINE }
+    }
+
+    /// Speaks TLS. Without this call the server speaks in clear, as behind a proxy that ends TLS.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.door = Door::Tls(tls);
+        self
     }
 
     /// How long a client may take for a request's headers, and be idle between two requests. Without
@@ -88,11 +114,15 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer, place)) => {
-                    let connection = Connection { peer, local, scheme: Scheme::Http };
-                    let site = Site::new(self.router.clone(), connection);
-                    let served = serve(stream, site, self.header_deadline, stopped.clone());
+                    let connection = Connection { peer, local, scheme: self.door.scheme() };
+                    let talk = Talk {
+                        site: Site::new(self.router.clone(), connection),
+                        header_deadline: self.header_deadline,
+                        stopped: stopped.clone(),
+                    };
+                    let received = self.door.clone().receive(stream, talk);
                     tokio::spawn(async move {
-                        served.await;
+                        received.await;
                         drop(place);
                     });
                 }
@@ -111,26 +141,73 @@ impl Server {
     }
 }
 
-async fn serve(
-    stream: TcpStream,
+/// What a connection begins with.
+#[derive(Clone)]
+enum Door {
+    /// HTTP at once.
+    Open,
+    /// A handshake.
+    #[cfg(feature = "tls")]
+    Tls(Tls),
+}
+
+impl Door {
+    fn scheme(&self) -> Scheme {
+        match self {
+            Self::Open => Scheme::Http,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Scheme::Https,
+        }
+    }
+
+    async fn receive(self, stream: TcpStream, talk: Talk) {
+        // Small answers should not wait for an acknowledgement (Nagle); without it they are only slower.
+        let _ = stream.set_nodelay(true);
+        match self {
+            Self::Open => talk.over(stream).await,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => talk.over_tls(&tls, stream).await,
+        }
+    }
+}
+
+/// What is to be said on a connection.
+struct Talk {
     site: Site,
     header_deadline: Duration,
-    mut stopped: watch::Receiver<()>,
-) {
-    // Small answers should not wait for an acknowledgement (Nagle); without it they are only slower.
-    let _ = stream.set_nodelay(true);
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header_deadline)
-        .serve_connection(TokioIo::new(stream), site)
-        .with_upgrades();
-    let mut served = pin!(served);
-    // A client that goes away in the middle is no event.
-    tokio::select! {
-        _ = &mut served => {}
-        _ = stopped.changed() => {
-            served.as_mut().graceful_shutdown();
-            let _ = served.await;
+    stopped: watch::Receiver<()>,
+}
+
+impl Talk {
+    #[cfg(feature = "tls")]
+    async fn over_tls(mut self, tls: &Tls, stream: TcpStream) {
+        let shaken = tokio::select! {
+            shaken = tls.shake_hands(stream) => shaken,
+            _ = self.stopped.changed() => return,
+        };
+        match shaken {
+            Ok(stream) => self.over(stream).await,
+            // Scanners and strangers to the certificate: no reason to fill a log.
+            Err(error) => {
+                tracing::debug!(target: "donjon::serve", %error, "A TLS handshake failed")
+            }
+        }
+    }
+
+    async fn over(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_deadline)
+            .serve_connection(TokioIo::new(stream), self.site)
+            .with_upgrades();
+        let mut served = pin!(served);
+        // A client that goes away in the middle is no event.
+        tokio::select! {
+            _ = &mut served => {}
+            _ = self.stopped.changed() => {
+                served.as_mut().graceful_shutdown();
+                let _ = served.await;
+            }
         }
     }
 }
