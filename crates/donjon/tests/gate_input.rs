@@ -402,7 +402,9 @@ async fn over_tcp_what_is_too_long_or_too_many_is_refused_or_not_read() {
         ("a second Host of 64 kB", hosts, 400),
     ] {
         let answer = server.answer(&get_with(lines.as_bytes())).await;
-        assert_eq!(status(&answer), expected, "{what}: {answer}");
+        // What is refused before it is read may be cut off before the client sees why.
+        let cut_off = expected == 431 && answer.is_empty();
+        assert!(cut_off || status(&answer) == expected, "{what}: {answer}");
         assert!(!answer.contains("access-control-allow-origin"), "{what}: {answer}");
         assert!(is_guarded(&answer) || expected == 431, "{what}: {answer}");
     }

@@ -229,8 +229,8 @@ impl Passage {
         refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error (500)\n")
     }
 
-    /// The answer, once it may be replaced: by a redirect to the address with a slash, and if the session
-    /// is to be saved first by the future that does.
+    /// What becomes of an answer before it leaves: a redirect where only a slash was missing, and a future
+    /// where the session must be saved first.
     fn end<R: From<Bytes> + Send + 'static>(
         &mut self,
         response: Response<R>,
