@@ -141,8 +141,9 @@ fn asked(policy: &CorsPolicy, request: CorsRequest<'_>) -> bool {
 
 /// Rule 1: the origin that may read, as the response names it.
 fn opened(policy: &CorsPolicy, request: CorsRequest<'_>) -> Option<HeaderValue> {
-    let origin = request.headers.get(header::ORIGIN)?;
-    let legal = !origin.is_empty() && origin.len() <= MAX_ORIGIN;
+    let mut origins = request.headers.get_all(header::ORIGIN).iter();
+    let origin = origins.next()?;
+    let legal = origins.next().is_none() && !origin.is_empty() && origin.len() <= MAX_ORIGIN;
     if !legal || (policy.matching == Matching::Split && split_url(&latin1(origin)).is_err()) {
         return None;
     }

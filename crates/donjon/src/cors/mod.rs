@@ -15,7 +15,7 @@
 //! 5. A policy may reach some paths only; the responses of others stay as they are.
 //! 6. A function of the site's own may let a request's origin read: [`CorsBuilder::allow_if`].
 //! 7. Pages of the public network reach a site in a private one only if the policy says so.
-//! 8. An `Origin` of more than [`MAX_ORIGIN`] bytes is not looked up.
+//! 8. An `Origin` of more than [`MAX_ORIGIN`] bytes, or one beside another, is not looked up.
 //! 9. The layer is outside of the rooms that refuse, so that a front end can read their refusals and
 //!    failures.
 //!
