@@ -74,6 +74,7 @@ use crate::https::HttpsPolicy;
 use crate::isolation::IsolationPolicy;
 use crate::session::{SessionLayer, SessionPolicy};
 
+mod dress;
 mod route;
 mod service;
 mod visit;
@@ -173,6 +174,7 @@ impl StackBuilder {
         let rooms = Rooms {
             headers: self.headers,
             csp: self.csp,
+            dress: None,
             site: self.site,
             https: self.https,
             canonical: self.canonical,

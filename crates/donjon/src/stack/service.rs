@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use donjon_core::origin::SitePolicy;
+
+use donjon_core::origin::{Scheme, SitePolicy};
 use donjon_core::visit::{Visit, Words};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower::layer::util::Identity;
 use tower::util::{Either, option_layer};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::dress::Dress;
 use super::visit::Visiting;
 use crate::auth::{AuthLayer, AuthPolicy, Auths};
 use crate::canonical::{self, CanonicalPolicy};
@@ -38,6 +40,8 @@ const ADDED_HEADERS: usize = 20;
 pub(super) struct Rooms {
     pub(super) headers: HeadersPolicy,
     pub(super) csp: CspPolicies,
+    /// What these rooms and HTTPS say to most responses.
+    pub(super) dress: Option<Dress>,
     pub(super) site: SitePolicy,
     pub(super) https: HttpsPolicy,
     pub(super) canonical: CanonicalPolicy,
@@ -65,6 +69,7 @@ impl StackLayer {
         let rooms = Rooms {
             csrf: on_demand.then(|| csrf.clone()),
             auth: auth.clone().filter(|_| on_demand),
+            dress: Dress::of(&rooms),
             ..rooms
         };
         Self { rooms: Arc::new(rooms), csrf, auth: option_layer(auth.filter(|_| !on_demand)) }
@@ -77,6 +82,7 @@ impl StackLayer {
     ) -> Result<Self, E> {
         let mut rooms = Rooms::clone(&self.rooms);
         change(&mut rooms)?;
+        rooms.dress = Dress::of(&rooms);
         Ok(Self { rooms: Arc::new(rooms), ..self.clone() })
     }
 
@@ -167,6 +173,8 @@ where
 struct Passage {
     rooms: Arc<Rooms>,
     hsts: Option<HeaderValue>,
+    /// What was asked for, if a slash may be missing there.
+    asked: Option<Uri>,
     cors: Option<cors::Decision>,
     varies: &'static [&'static str],
     /// None where a room answered before the session's.
@@ -175,7 +183,8 @@ struct Passage {
 
 impl Passage {
     fn through(rooms: &Arc<Rooms>) -> Self {
-        Self { rooms: Arc::clone(rooms), hsts: None, cors: None, varies: &[], visiting: None }
+        let rooms = Arc::clone(rooms);
+        Self { rooms, hsts: None, asked: None, cors: None, varies: &[], visiting: None }
     }
 
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
@@ -183,7 +192,7 @@ impl Passage {
         let site = host::admit(&self.rooms.site, request)?;
         self.hsts = https::admit(&self.rooms.https, &site, request.method(), request.uri())?;
         let (canonical, headers) = (&self.rooms.canonical, request.headers());
-        canonical::admit(canonical, Some(&site), headers, request.uri())?;
+        self.asked = canonical::admit(canonical, Some(&site), headers, request.uri())?;
         if let Some(policy) = &self.rooms.cors {
             let decision = cors::layer::judge(policy, request);
             let preflight = decision.preflight();
@@ -203,22 +212,44 @@ impl Passage {
         Ok(())
     }
 
+    /// Another answer, if the page is found where a slash is added.
+    fn found_elsewhere<R: From<Bytes>>(&mut self, response: Response<R>) -> Response<R> {
+        canonical::apply(&self.rooms.canonical, self.asked.take(), response)
+    }
+
     /// Through the rooms on the way out, but for the session, which may have to wait.
     fn leave<R>(&mut self, response: &mut Response<R>) {
+        let visiting = self.visiting.as_deref();
+        let nonce = visiting.and_then(Visiting::used_nonce);
+        match &self.rooms.dress {
+            Some(dress) if response.extensions().is_empty() => {
+                if nonce.is_some() {
+                    self.rooms.csp.apply(Default::default(), nonce, response);
+                }
+                self.rooms.headers.strip(response.headers_mut());
+                let scheme = if self.hsts.is_some() { Scheme::Https } else { Scheme::Http };
+                dress.put_on(scheme, response.headers_mut());
+            }
+            _ => self.speak(nonce, response),
+        }
         let headers = response.headers_mut();
-        headers.reserve(ADDED_HEADERS);
         if let (Some(policy), Some(decision)) = (&self.rooms.cors, self.cors.take()) {
             decision.apply(policy, headers);
         }
-        https::apply(self.hsts.take(), headers);
         isolation::layer::apply(self.varies, headers);
-        let visiting = self.visiting.as_deref();
         if let Some(visiting) = visiting {
             visiting.set_csrf_cookie(headers);
         }
+    }
+
+    /// What the rooms of headers, CSP and HTTPS say to this response, each by itself.
+    fn speak<R>(&self, nonce: Option<&str>, response: &mut Response<R>) {
         let csp = &self.rooms.csp;
-        let exclusion = visiting.map(|visiting| csp.exclusion(visiting.path()));
-        csp.apply(exclusion.unwrap_or_default(), visiting.and_then(Visiting::nonce), response);
+        response.headers_mut().reserve(ADDED_HEADERS);
+        https::apply(self.hsts.clone(), response.headers_mut());
+        let path = self.visiting.as_ref().map(|visiting| visiting.path());
+        let exclusion = path.map(|path| csp.exclusion(path)).unwrap_or_default();
+        csp.apply(exclusion, nonce, response);
         self.rooms.headers.apply(response);
     }
 }
@@ -252,6 +283,7 @@ where
             let response = ready!(answer.poll(cx))?;
             // A future that is polled again after it was ready has nothing left to do.
             let Some(mut passage) = passage.take() else { return Poll::Ready(Ok(response)) };
+            let response = passage.found_elsewhere(response);
             let ended = match passage.visiting.as_deref().and_then(Visiting::open) {
                 Some(session) => session.end(response),
                 None => Ok(response),
