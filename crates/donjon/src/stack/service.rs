@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use donjon_core::origin::SitePolicy;
 use donjon_core::visit::{Visit, Words};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower::layer::util::Identity;
 use tower::util::{Either, option_layer};
@@ -168,6 +168,8 @@ struct Passage {
     rooms: Arc<Rooms>,
     hsts: Option<HeaderValue>,
     cors: Option<cors::Decision>,
+    /// What may lack a slash.
+    asked: Option<Uri>,
     varies: &'static [&'static str],
     /// None where a room answered before the session's.
     visiting: Option<Arc<Visiting>>,
@@ -175,15 +177,20 @@ struct Passage {
 
 impl Passage {
     fn through(rooms: &Arc<Rooms>) -> Self {
-        Self { rooms: Arc::clone(rooms), hsts: None, cors: None, varies: &[], visiting: None }
+        Self {
+            rooms: Arc::clone(rooms),
+            hsts: None,
+            cors: None,
+            asked: None,
+            varies: &[],
+            visiting: None,
+        }
     }
 
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
     fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
         let site = host::admit(&self.rooms.site, request)?;
         self.hsts = https::admit(&self.rooms.https, &site, request.method(), request.uri())?;
-        let (canonical, headers) = (&self.rooms.canonical, request.headers());
-        canonical::admit(canonical, Some(&site), headers, request.uri())?;
         if let Some(policy) = &self.rooms.cors {
             let decision = cors::layer::judge(policy, request);
             let preflight = decision.preflight();
@@ -192,6 +199,9 @@ impl Passage {
                 return Err(cors::layer::preflight());
             }
         }
+        // Inside of CORS: a browser takes no redirect for the answer to a preflight.
+        let (canonical, headers) = (&self.rooms.canonical, request.headers());
+        self.asked = canonical::admit(canonical, Some(&site), headers, request.uri())?;
         if let Some(policy) = &self.rooms.isolation {
             let open = self.cors.as_ref().is_some_and(cors::Decision::is_open);
             let readers = if open { Readers::Allowed } else { Readers::Nobody };
@@ -201,6 +211,11 @@ impl Passage {
         request.extensions_mut().insert(Visit::new(Arc::clone(&visiting) as _));
         self.visiting = Some(visiting);
         Ok(())
+    }
+
+    /// The handler's response, or the redirect to the page that it did not find.
+    fn found<R: From<Bytes>>(&mut self, response: Response<R>) -> Response<R> {
+        canonical::apply(&self.rooms.canonical, self.asked.take(), response)
     }
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
@@ -252,6 +267,7 @@ where
             let response = ready!(answer.poll(cx))?;
             // A future that is polled again after it was ready has nothing left to do.
             let Some(mut passage) = passage.take() else { return Poll::Ready(Ok(response)) };
+            let response = passage.found(response);
             let ended = match passage.visiting.as_deref().and_then(Visiting::open) {
                 Some(session) => session.end(response),
                 None => Ok(response),
