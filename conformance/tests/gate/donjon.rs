@@ -94,7 +94,6 @@ pub(crate) async fn answer(site: &Router, request: &Value) -> Answer {
     let request = web::request(&case(&json!({"request": request}))).unwrap().map(Body::new);
     let Ok(response) = site.clone().oneshot(request).await;
     let headers = response.headers().iter();
-    let headers =
-        headers.map(|(name, value)| (name.as_str(), donjon_core::origin::latin1(value)));
+    let headers = headers.map(|(name, value)| (name.as_str(), donjon_core::origin::latin1(value)));
     Answer::new(response.status().as_u16(), headers)
 }

@@ -36,7 +36,7 @@ fn hosts(dice: &mut Dice) -> Value {
     let allowed = [
         json!(["example.com", "www.example.com"]),
         json!([".example.com", "[::1]"]),
-        json!(["example.com", "127.0.0.1"]),
+        json!(["example.com", "www.example.com", "127.0.0.1"]),
         json!(["*"]),
     ];
     json!({
@@ -44,7 +44,7 @@ fn hosts(dice: &mut Dice) -> Value {
         "SECURE_PROXY_SSL_HEADER": dice.pick(&[Value::Null, json!(["HTTP_X_FORWARDED_PROTO", "https"])]),
         "USE_X_FORWARDED_HOST": dice.chance(25),
         "USE_X_FORWARDED_PORT": dice.chance(25),
-        "PREPEND_WWW": dice.chance(20),
+        "PREPEND_WWW": dice.chance(15),
         "APPEND_SLASH": dice.chance(50),
         "DISALLOWED_USER_AGENTS": dice.pick(&[json!([]), json!([{"$regex": "(?i)bot"}])]),
     })
@@ -52,7 +52,7 @@ fn hosts(dice: &mut Dice) -> Value {
 
 fn https(dice: &mut Dice) -> Value {
     json!({
-        "SECURE_SSL_REDIRECT": dice.chance(25),
+        "SECURE_SSL_REDIRECT": dice.chance(20),
         "SECURE_SSL_HOST": dice.pick(&[Value::Null, Value::Null, json!("secure.example.com:8443")]),
         "SECURE_REDIRECT_EXEMPT": dice.pick(&[json!([]), json!(["^exempt/$", "^unknown"])]),
         "SECURE_HSTS_SECONDS": dice.pick(&[0, 60, 31_536_000]),
@@ -107,29 +107,82 @@ fn csrf(dice: &mut Dice) -> Value {
 }
 
 const METHODS: [&str; 20] = [
-    "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "POST", "POST", "POST", "OPTIONS", "OPTIONS",
-    "OPTIONS", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "post",
+    "GET", "GET", "GET", "GET", "GET", "HEAD", "POST", "POST", "POST", "POST", "OPTIONS",
+    "OPTIONS", "OPTIONS", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "post",
 ];
 
 const PATHS: [&str; 30] = [
-    "/", "/", "/", "/?q=//evil.example&b={x}", "/exempt/", "/exempt/", "/exempt/?", "/frame/", "/same/",
-    "/csp/", "/csp/", "/cookie/", "/cookie/", "/own/", "/own/", "/fail/", "/redirect/", "/exempt",
-    "/frame?a=b", "/unknown/", "/unknown", "//evil.example/x", "//evil.example/exempt", "/%65xempt/",
-    "/exempt%2F", "/caf%C3%A9/", "/%E9?%ff", "/a%0D%0Ab", "/a;x=1/[~'y']", "/exempt//",
+    "/",
+    "/",
+    "/",
+    "/?q=//evil.example&b={x}",
+    "/exempt/",
+    "/exempt/",
+    "/exempt/?",
+    "/frame/",
+    "/same/",
+    "/csp/",
+    "/csp/",
+    "/cookie/",
+    "/cookie/",
+    "/own/",
+    "/own/",
+    "/fail/",
+    "/redirect/",
+    "/exempt",
+    "/frame?a=b",
+    "/unknown/",
+    "/unknown",
+    "//evil.example/x",
+    "//evil.example/exempt",
+    "/%65xempt/",
+    "/exempt%2F",
+    "/caf%C3%A9/",
+    "/%E9?%ff",
+    "/a%0D%0Ab",
+    "/a;x=1/[~'y']",
+    "/exempt//",
 ];
 
 const HOSTS: [&str; 15] = [
-    "example.com:8443", "EXAMPLE.com", "sub.example.com", "evil.example", "example.com.", "",
-    "[::1]:8000", "127.0.0.1", "exa mple.com", "example.com,evil.example", "user@example.com",
-    "example.com:x", "www.example.com:80", "example.com/", "\u{e9}.example.com",
+    "example.com:8443",
+    "EXAMPLE.com",
+    "sub.example.com",
+    "evil.example",
+    "example.com.",
+    "",
+    "[::1]:8000",
+    "127.0.0.1",
+    "exa mple.com",
+    "example.com,evil.example",
+    "user@example.com",
+    "example.com:x",
+    "www.example.com:80",
+    "example.com/",
+    "\u{e9}.example.com",
 ];
 
 const ORIGINS: [&str; 20] = [
-    "https://app.example", "https://app.example", "https://app.example", "https://app.example",
-    "http://app.example", "HTTPS://app.example", "https://app.example/path?q",
-    "https://app.example:8443", "https://x.app.example", "https://app.example.evil",
-    "https://user@app.example", "http://localhost:3000", "null", "", "https://[::1", "file://",
-    "http://example.com", "https://example.com", "https://www.example.com", "https://\u{e9}.app.example",
+    "https://app.example",
+    "https://app.example",
+    "https://app.example",
+    "https://app.example",
+    "http://app.example",
+    "HTTPS://app.example",
+    "https://app.example/path?q",
+    "https://app.example:8443",
+    "https://x.app.example",
+    "https://app.example.evil",
+    "https://user@app.example",
+    "http://localhost:3000",
+    "null",
+    "",
+    "https://[::1",
+    "file://",
+    "http://example.com",
+    "https://example.com",
+    "https://www.example.com",
+    "https://\u{e9}.app.example",
 ];
 
 /// A request, as both sides read it. `csp` tells whether the site has a page with its own CSP.
@@ -158,7 +211,7 @@ fn add(headers: &mut Headers, name: &str, value: &str) {
 }
 
 fn named(dice: &mut Dice, headers: &mut Headers) {
-    let host = match dice.chance(80) {
+    let host = match dice.chance(90) {
         true => dice.pick(&["example.com", "www.example.com"]),
         false => dice.pick(&HOSTS),
     };
@@ -180,10 +233,10 @@ fn from_elsewhere(dice: &mut Dice, headers: &mut Headers, method: &str) {
     if dice.chance(60) {
         add(headers, "Origin", dice.pick(&ORIGINS));
     }
-    if dice.chance(2) {
+    if dice.chance(5) {
         add(headers, "Origin", "https://app.example");
     }
-    if dice.chance(1) {
+    if dice.chance(2) {
         add(headers, "Origin", &format!("http://{}.app.example", "a".repeat(600)));
     }
     let asking = if method.eq_ignore_ascii_case("OPTIONS") { 75 } else { 5 };
@@ -196,7 +249,8 @@ fn from_elsewhere(dice: &mut Dice, headers: &mut Headers, method: &str) {
         add(headers, "Access-Control-Request-Private-Network", asked);
     }
     if dice.chance(40) {
-        let pages = ["https://example.com/x", "http://example.com/", "https://a.example.com/", "", "x"];
+        let pages =
+            ["https://example.com/x", "http://example.com/", "https://a.example.com/", "", "x"];
         add(headers, "Referer", dice.pick(&pages));
     }
     if dice.chance(20) {
@@ -212,7 +266,8 @@ fn forwarded(dice: &mut Dice, headers: &mut Headers) {
         add(headers, "X-Forwarded-Proto", dice.pick(&["https", "http", "https, http", "HTTPS"]));
     }
     if dice.chance(15) {
-        let hosts = ["example.com", "evil.example", "www.example.com:8443", "example.com, b.example"];
+        let hosts =
+            ["example.com", "www.example.com:8443", "evil.example", "example.com, b.example"];
         add(headers, "X-Forwarded-Host", dice.pick(&hosts));
     }
     if dice.chance(10) {
