@@ -37,11 +37,6 @@ pub(crate) const WANTED: &[Difference] = &[
         covers: |asked| asked.has_become(400) && asked.header("Host").is_some(),
     },
     Difference {
-        name: "a strange host gets no HSTS",
-        reason: "the site does not speak for a host that is not its own",
-        covers: |asked| asked.both_are(400) && asked.lacks(&["strict-transport-security"]),
-    },
-    Difference {
         name: "a strange host gets no CORS",
         reason: "the refusal is of nobody's page, and nobody has to read it",
         covers: |asked| asked.both_are(400) && (asked.lacks(&["vary"]) || asked.lacks_allowance()),

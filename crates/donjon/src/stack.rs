@@ -10,6 +10,9 @@
 //! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
 //! 4. One route may differ by its [`RoutePolicy`]. It is read when the route is made, and costs no
 //!    request anything.
+//! 5. What panics fails its own request only: the answer is a 500 with all headers, changes to the
+//!    session are not saved, and the log has an event. Not so where a profile says `panic = "abort"`,
+//!    and a body that panics while it is sent ends its connection.
 //!
 //! | step | may answer early | leaves behind |
 //! |---|---|---|

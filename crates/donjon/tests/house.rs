@@ -82,8 +82,6 @@ const RESERVED: &[Reserved] = &[
             "donjon/csp/report/endpoint.rs",
             // The probe and the accept loop call the router as a tower service.
             "donjon/check/probe/ask.rs",
-            "donjon/serve.rs",
-            // The accept loop calls the router as a tower service.
             "donjon/serve/",
         ],
     },
@@ -93,17 +91,14 @@ const RESERVED: &[Reserved] = &[
             "donjon/*/extract.rs",
             "donjon/routes/",
             "donjon/page.rs",
-            "donjon/serve.rs",
+            "donjon/serve/",
             "donjon/check/probe/",
         ],
     },
-    Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve.rs"] },
     // Reading a body: each of these has a limit.
     Reserved {
         names: &["BodyExt", "Limited"],
         places: &["donjon/csrf/body.rs", "donjon/form/extract.rs", "donjon/csp/report/endpoint.rs"],
-    },
-        places: &["donjon/*/extract.rs", "donjon/routes.rs", "donjon/page.rs", "donjon/serve/"],
     },
     Reserved { names: &["rustls", "tokio_rustls"], places: &["donjon/serve/"] },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },
