@@ -91,6 +91,12 @@ pub enum Event<'a> {
         /// What is missing, and where.
         problem: &'a dyn fmt::Display,
     },
+    /// A handler, or a function of the site's own that a room asks, panicked. What it said is left out:
+    /// the panic hook prints it, and it may be a secret.
+    Panicked {
+        /// The request's path; empty where a room panicked before the handler.
+        path: &'a str,
+    },
     /// A form was too long, or could not be read.
     FormRefused {
         /// What was wrong with it.
@@ -178,6 +184,9 @@ impl Event<'_> {
             ),
             Self::Misconfigured { problem } => tracing::error!(
                 target: "donjon::security::stack", problem = %Printable(problem), "Misconfigured"
+            ),
+            Self::Panicked { path } => tracing::error!(
+                target: "donjon::security::stack", path = %Printable(path), "Panicked"
             ),
             Self::FormRefused { problem, path } => tracing::warn!(
                 target: "donjon::security::form", problem = %Printable(problem), path = %Printable(path),

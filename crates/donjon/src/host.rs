@@ -102,8 +102,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match admit(&self.policy, &request) {
-            Ok(site) => {
+        let site = resolve(&self.policy, &request);
+        match admit(&self.policy, &site, request.uri().path()) {
+            Ok(()) => {
                 request.extensions_mut().insert(site);
                 Answer::pass(self.inner.call(request))
             }
@@ -112,18 +113,23 @@ where
     }
 }
 
-/// Who the site is for a request that may go on.
-pub(crate) fn admit<B, R: From<Bytes>>(
-    policy: &SitePolicy,
-    request: &Request<B>,
-) -> Result<Site, Response<R>> {
+/// Rule 2.
+pub(crate) fn resolve<B>(policy: &SitePolicy, request: &Request<B>) -> Site {
     let connection = request.extensions().get::<Connection>();
-    let site = policy.resolve(request.headers(), request.uri().authority(), connection);
-    if decide(policy, &site, request.uri().path()) == Decision::Refuse {
-        tell(&site, request.uri().path());
-        return Err(refuse(StatusCode::BAD_REQUEST, "Bad Request (400)\n"));
+    policy.resolve(request.headers(), request.uri().authority(), connection)
+}
+
+/// Lets a request for this site go on, or refuses it.
+pub(crate) fn admit<R: From<Bytes>>(
+    policy: &SitePolicy,
+    site: &Site,
+    path: &str,
+) -> Result<(), Response<R>> {
+    if decide(policy, site, path) == Decision::Accept {
+        return Ok(());
     }
-    Ok(site)
+    tell(site, path);
+    Err(refuse(StatusCode::BAD_REQUEST, "Bad Request (400)\n"))
 }
 
 fn tell(site: &Site, path: &str) {

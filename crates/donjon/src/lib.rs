@@ -69,6 +69,7 @@ mod guide {
         Existing: "../../../docs/src/existing.md",
         Routes: "../../../docs/src/routes.md",
         Csrf: "../../../docs/src/csrf.md",
+        Cors: "../../../docs/src/cors.md",
         Csp: "../../../docs/src/csp.md",
         CspReports: "../../../docs/src/csp-reports.md",
         Proxy: "../../../docs/src/proxy.md",

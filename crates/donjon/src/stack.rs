@@ -3,21 +3,24 @@
 //! Stops: layers put together in an order in which one undoes another. A refusal without headers, a
 //! CSRF check that sees no session, CORS headers missing on the answer that a front end needs most.
 //!
-//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ canonical ▶ cors ▶ isolation ▶ session ▶ csrf ▶
+//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ csrf ▶
 //!    auth ▶ handler`, and can't be changed.
 //! 2. Headers, the strict CSP, the host check, isolation and CSRF are on unless somebody says
 //!    otherwise.
 //! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
 //! 4. One route may differ by its [`RoutePolicy`]. It is read when the route is made, and costs no
 //!    request anything.
+//! 5. What panics fails its own request only: the answer is a 500 with all headers, changes to the
+//!    session are not saved, and the log has an event. Not so where a profile says `panic = "abort"`,
+//!    and a body that panics while it is sent ends its connection.
 //!
 //! | step | may answer early | leaves behind |
 //! |---|---|---|
 //! | headers, csp | never | [`CspNonce`](crate::csp::CspNonce) |
 //! | host | 400 | [`Site`](donjon_core::origin::Site) |
 //! | https | 301, 308 | |
-//! | canonical | 301, 403 | |
 //! | cors | a preflight | |
+//! | canonical | 301, 403 | |
 //! | isolation | 403 | |
 //! | session | never | [`Session`](donjon_core::session::Session), not loaded until touched |
 //! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |

@@ -60,7 +60,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let admitted = match word(request.extensions()) {
-            Some(site) => admit(&self.policy, &site, request.method(), request.uri()),
+            Some(site) => {
+                let admitted = admit(&self.policy, &site, request.method(), request.uri());
+                admitted.map(|()| hsts(&self.policy, &site))
+            }
             None => without_site(&self.policy),
         };
         match admitted {
@@ -70,18 +73,22 @@ where
     }
 }
 
-/// The HSTS header for a request that may go on.
+/// The HSTS header for a request: none where it came in clear.
+pub(crate) fn hsts(policy: &HttpsPolicy, site: &Site) -> Option<HeaderValue> {
+    policy.hsts.clone().filter(|_| site.scheme() == Scheme::Https)
+}
+
+/// Lets a request go on, or answers it.
 pub(crate) fn admit<R: From<Bytes>>(
     policy: &HttpsPolicy,
     site: &Site,
     method: &Method,
     uri: &Uri,
-) -> Result<Option<HeaderValue>, Response<R>> {
+) -> Result<(), Response<R>> {
     match decide(policy, site, method, uri) {
         Decision::Redirect { status, address } => Err(redirect(status, &address)),
         Decision::Refuse(why) => Err(refusal(why, uri.path())),
-        Decision::Pass if site.scheme() == Scheme::Https => Ok(policy.hsts.clone()),
-        Decision::Pass => Ok(None),
+        Decision::Pass => Ok(()),
     }
 }
 

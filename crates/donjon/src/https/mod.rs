@@ -44,7 +44,7 @@ mod policy;
 pub use address::Spelling;
 pub use decision::{Decision, Refusal, decide};
 pub use layer::{Https, HttpsFuture, HttpsLayer};
-pub(crate) use layer::{admit, apply};
+pub(crate) use layer::{admit, apply, hsts};
 pub use policy::{
     HstsScope, HttpsError, HttpsPolicy, MAX_ADDRESS, MAX_HSTS_AGE, MAX_PATTERNS_SIZE, PRELOAD_AGE,
     RedirectKind,

@@ -2,15 +2,16 @@
 //! request is not handed through a service, and a response not through a future, for each of them.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-
+use donjon_core::event::Event;
 use donjon_core::origin::{Scheme, SitePolicy};
 use donjon_core::visit::{Visit, Words};
-use http::{HeaderValue, Request, Response, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use pin_project_lite::pin_project;
 use tower::layer::util::Identity;
 use tower::util::{Either, option_layer};
@@ -28,7 +29,7 @@ use crate::headers::HeadersPolicy;
 use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::isolation::{self, IsolationPolicy, Readers};
-use crate::rejection::Answer;
+use crate::rejection::{Answer, refuse};
 use crate::session::layer::Saving;
 use crate::session::{SessionLayer, SessionPolicy};
 
@@ -161,19 +162,30 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let mut passage = Passage::through(&self.rooms);
-        let answer = match passage.enter(&mut request) {
-            Ok(()) => Answer::pass(self.inner.call(request)),
-            Err(response) => Answer::with(response),
+        let entered = caught(|| passage.enter(&mut request).map(|()| self.inner.call(request)));
+        let answer = match entered {
+            Ok(Ok(running)) => Answer::pass(running),
+            Ok(Err(response)) => Answer::with(response),
+            Err(Panicked) => Answer::with(passage.failure()),
         };
         GuardedFuture { course: Course::Running { answer, passage: Some(passage) } }
     }
+}
+
+/// Something behind the rooms panicked. What it said the panic hook has printed, and it may be what no
+/// security log should tell.
+struct Panicked;
+
+/// Rule 5. Nothing that was under way is used again, but for what the rooms themselves remember.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }
 
 /// What the rooms remember of a request for its response.
 struct Passage {
     rooms: Arc<Rooms>,
     hsts: Option<HeaderValue>,
-    /// What was asked for, if a slash may be missing there.
+    /// The address, where a slash may be missing at its end.
     asked: Option<Uri>,
     cors: Option<cors::Decision>,
     varies: &'static [&'static str],
@@ -189,10 +201,11 @@ impl Passage {
 
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
     fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
-        let site = host::admit(&self.rooms.site, request)?;
-        self.hsts = https::admit(&self.rooms.https, &site, request.method(), request.uri())?;
-        let (canonical, headers) = (&self.rooms.canonical, request.headers());
-        self.asked = canonical::admit(canonical, Some(&site), headers, request.uri())?;
+        let site = host::resolve(&self.rooms.site, request);
+        // A refused host is refused over HTTPS too, and browsers are to stay there.
+        self.hsts = https::hsts(&self.rooms.https, &site);
+        host::admit(&self.rooms.site, &site, request.uri().path())?;
+        https::admit(&self.rooms.https, &site, request.method(), request.uri())?;
         if let Some(policy) = &self.rooms.cors {
             let decision = cors::layer::judge(policy, request);
             let preflight = decision.preflight();
@@ -201,6 +214,9 @@ impl Passage {
                 return Err(cors::layer::preflight());
             }
         }
+        // Inside of CORS: a browser takes no redirect for the answer to a preflight.
+        let (canonical, headers) = (&self.rooms.canonical, request.headers());
+        self.asked = canonical::admit(canonical, Some(&site), headers, request.uri())?;
         if let Some(policy) = &self.rooms.isolation {
             let open = self.cors.as_ref().is_some_and(cors::Decision::is_open);
             let readers = if open { Readers::Allowed } else { Readers::Nobody };
@@ -212,9 +228,24 @@ impl Passage {
         Ok(())
     }
 
-    /// Another answer, if the page is found where a slash is added.
-    fn found_elsewhere<R: From<Bytes>>(&mut self, response: Response<R>) -> Response<R> {
-        canonical::apply(&self.rooms.canonical, self.asked.take(), response)
+    /// The answer to what panicked.
+    fn failure<R: From<Bytes>>(&self) -> Response<R> {
+        let path = self.visiting.as_deref().map_or("", Visiting::path);
+        Event::Panicked { path }.emit();
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error (500)\n")
+    }
+
+    /// What becomes of an answer before it leaves: a redirect where only a slash was missing, and a future
+    /// where the session must be saved first.
+    fn end<R: From<Bytes> + Send + 'static>(
+        &mut self,
+        response: Response<R>,
+    ) -> Result<Response<R>, Saving<R>> {
+        let response = canonical::apply(&self.rooms.canonical, self.asked.take(), response);
+        match self.visiting.as_deref().and_then(Visiting::open) {
+            Some(session) => session.end(response),
+            None => Ok(response),
+        }
     }
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
@@ -280,15 +311,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut course = self.project().course;
         if let Projected::Running { answer, passage } = course.as_mut().project() {
-            let response = ready!(answer.poll(cx))?;
-            // A future that is polled again after it was ready has nothing left to do.
-            let Some(mut passage) = passage.take() else { return Poll::Ready(Ok(response)) };
-            let response = passage.found_elsewhere(response);
-            let ended = match passage.visiting.as_deref().and_then(Visiting::open) {
-                Some(session) => session.end(response),
-                None => Ok(response),
+            let answered = match caught(|| answer.poll(cx)) {
+                Ok(answered) => Some(ready!(answered)?),
+                Err(Panicked) => None,
             };
-            match ended {
+            // A future that is polled again after it was ready never wakes up, as tower permits.
+            let Some(mut passage) = passage.take() else { return Poll::Pending };
+            let response = answered.unwrap_or_else(|| passage.failure());
+            match passage.end(response) {
                 Ok(mut response) => {
                     passage.leave(&mut response);
                     return Poll::Ready(Ok(response));
@@ -298,7 +328,10 @@ where
         }
         match course.project() {
             Projected::Saving { saving, passage } => {
-                let mut response = ready!(saving.as_mut().poll(cx));
+                let mut response = match caught(|| saving.as_mut().poll(cx)) {
+                    Ok(saved) => ready!(saved),
+                    Err(Panicked) => passage.failure(),
+                };
                 passage.leave(&mut response);
                 Poll::Ready(Ok(response))
             }

@@ -12,3 +12,4 @@ mod pages;
 mod reports;
 mod sessions;
 mod start_up;
+mod walk;
