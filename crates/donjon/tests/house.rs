@@ -82,8 +82,6 @@ const RESERVED: &[Reserved] = &[
             "donjon/csp/report/endpoint.rs",
             // The probe and the accept loop call the router as a tower service.
             "donjon/check/probe/ask.rs",
-            "donjon/serve.rs",
-            // The accept loop calls the router as a tower service.
             "donjon/serve/",
         ],
     },
