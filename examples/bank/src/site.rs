@@ -198,16 +198,20 @@ fn limited(handlers: Handlers, bytes: usize) -> Handlers {
 
 #[cfg(test)]
 mod tests {
-    use donjon::stack::{Access, CsrfRule};
+    use donjon::stack::{Access, CsrfRule, RoutePolicy};
 
     use super::*;
 
     #[test]
-    fn no_route_of_the_bank_is_exempt() {
+    fn only_what_browsers_post_themselves_is_exempt() {
         let table = table().unwrap();
-        assert!(table.iter().all(|route| route.policy.csrf_rule() == CsrfRule::Checked));
-        let users = table.iter().filter(|route| route.policy.access() == Access::Users);
-        let paths: Vec<_> = users.map(|route| route.path.as_str()).collect();
-        assert_eq!(paths, ["/account/", "/transfer/"]);
+        let paths = |wanted: fn(&RoutePolicy) -> bool| {
+            let routes = table.iter().filter(|route| wanted(&route.policy));
+            routes.map(|route| route.path.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(|policy| policy.csrf_rule() == CsrfRule::Exempt), [REPORTS]);
+        let users = paths(|policy| policy.access() == Access::Users);
+        assert_eq!(users, ["/account/", "/transfer/", "/security/reports/"]);
+        assert_eq!(paths(|policy| policy.isolation_words() != "site"), [""; 0]);
     }
 }

@@ -70,7 +70,12 @@ async fn a_get_or_a_renamed_method_moves_nothing() {
     let answer = alice.send(renamed, Body::from("to=bob&amount=100&_method=GET")).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(branch.balance(&ALICE).await, "€1,000.00");
-    branch.client().get("/attacks/").await.sees("A method in disguise").sees("Refused by rule 8");
+    branch
+        .client()
+        .get("/attacks/")
+        .await
+        .sees("A method in disguise")
+        .sees("Refused by rule 8 of csrf");
 }
 
 #[tokio::test]
