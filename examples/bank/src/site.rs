@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any_service, get, post};
+use axum::routing::{get, post, post_service};
 use donjon::auth::AuthPolicy;
 use donjon::cors::CorsPolicy;
 use donjon::csp::report::CspReports;
@@ -179,7 +179,7 @@ fn routes(violations: Arc<dyn DynViolationStore>) -> Routes<Bank> {
         .path("/security/reports/", get(reports::show))
         .name("reports")
         .login_required()
-        .path(REPORTS, any_service(CspReports::new(violations)))
+        .path(REPORTS, post_service(CspReports::new(violations)))
         .name("csp_report")
         .csrf_exempt()
         .path("/static/<name>", get(assets::file))
