@@ -108,7 +108,7 @@ pub async fn check(
     let (router, bank) = start::site(&memory, &keys, cheap).await?;
     let bank = Bank { passwords: Passwords::default(), ..bank };
     let bare = Arc::new(assets::bare_pages().map_err(SiteError::from)?);
-    let stack = site::stack(&bank, &memory, &keys, bare).map_err(SiteError::from)?;
+    let stack = site::stack(&bank, &memory, &keys, bare)?;
     Ok(stack.check(&checks).join(probe(router, HOST, &checks).await))
 }
 
