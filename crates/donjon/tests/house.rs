@@ -93,17 +93,14 @@ const RESERVED: &[Reserved] = &[
             "donjon/*/extract.rs",
             "donjon/routes/",
             "donjon/page.rs",
-            "donjon/serve.rs",
+            "donjon/serve/",
             "donjon/check/probe/",
         ],
     },
-    Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve.rs"] },
     // Reading a body: each of these has a limit.
     Reserved {
         names: &["BodyExt", "Limited"],
         places: &["donjon/csrf/body.rs", "donjon/form/extract.rs", "donjon/csp/report/endpoint.rs"],
-    },
-        places: &["donjon/*/extract.rs", "donjon/routes.rs", "donjon/page.rs", "donjon/serve/"],
     },
     Reserved { names: &["rustls", "tokio_rustls"], places: &["donjon/serve/"] },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },
