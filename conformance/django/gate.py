@@ -1,13 +1,15 @@
 """Django's gate, asked request by request: a JSON line in, a JSON line out.
 
-A line with "settings" builds the gate anew; one with "request" is put to it.
+A line with "settings" builds the gate anew; one with "request" is put to it. A setting may be
+{"$regex": …}, a compiled expression. Django before 6.0 has no CSP: there the gate is without.
 """
 
 import io
 import json
 import logging
-import os
+import re
 import sys
+from urllib.parse import unquote_to_bytes
 
 import django
 from django.conf import settings
@@ -15,14 +17,23 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, HttpResponseRedirect
 from django.test import override_settings
 from django.urls import path
-from django.utils.csp import CSP
 from django.views.decorators.clickjacking import xframe_options_exempt, xframe_options_sameorigin
-from django.views.decorators.csp import csp_override
-from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
+
+if django.VERSION >= (6, 0):
+    from django.views.decorators.csp import csp_override
+
+    CSP_MIDDLEWARE = ["django.middleware.csp.ContentSecurityPolicyMiddleware"]
+else:
+    CSP_MIDDLEWARE = []
+
+    def csp_override(policy):
+        return lambda view: view
+
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    *CSP_MIDDLEWARE,
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -70,7 +81,8 @@ urlpatterns = [
     path("exempt/", csrf_exempt(page)),
     path("frame/", xframe_options_exempt(page)),
     path("same/", xframe_options_sameorigin(page)),
-    path("csp/", csp_override({"default-src": [CSP.NONE]})(page)),
+    path("csp/", csp_override({"default-src": ["'none'"]})(page)),
+    path("cookie/", ensure_csrf_cookie(page)),
     path("own/", own),
     path("fail/", fail),
     path("redirect/", redirect),
@@ -78,12 +90,12 @@ urlpatterns = [
 
 
 def environ(request):
-    """The request as a WSGI server would give it."""
+    """The request as a WSGI server would give it: wsgiref joins headers of one name with a comma."""
     target, _, query = request["path"].partition("?")
-    body = request["body"].encode()
+    body = (request["body"] or "").encode()
     made = {
         "REQUEST_METHOD": request["method"],
-        "PATH_INFO": target,
+        "PATH_INFO": unquote_to_bytes(target).decode("latin-1"),
         "QUERY_STRING": query,
         "SCRIPT_NAME": "",
         "SERVER_NAME": "testserver",
@@ -100,7 +112,8 @@ def environ(request):
     }
     for name, value in request["headers"]:
         name = name.upper().replace("-", "_")
-        made[name if name == "CONTENT_TYPE" else f"HTTP_{name}"] = value
+        name = name if name == "CONTENT_TYPE" else f"HTTP_{name}"
+        made[name] = f"{made[name]},{value}" if name in made else value
     return made
 
 
@@ -118,6 +131,17 @@ def answer(gate, request):
     return heard
 
 
+def setting(value):
+    """A setting's value, its regular expressions compiled."""
+    match value:
+        case {"$regex": pattern}:
+            return re.compile(pattern)
+        case list():
+            return [setting(inner) for inner in value]
+        case _:
+            return value
+
+
 def main():
     overridden = gate = None
     for line in sys.stdin:
@@ -125,7 +149,8 @@ def main():
         if "settings" in asked:
             if overridden:
                 overridden.disable()
-            overridden = override_settings(**asked["settings"])
+            values = {name: setting(value) for name, value in asked["settings"].items()}
+            overridden = override_settings(**values)
             overridden.enable()
             gate = get_wsgi_application()
             continue

@@ -8,15 +8,19 @@ The formats are described by the runner (conformance/src). Fresh secrets and key
 
 import hashlib
 import json
+import re
 import sys
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 from unittest import mock
 from urllib.parse import unquote_to_bytes
 
 import django
+from corsheaders.middleware import CorsMiddleware
+from corsheaders.signals import check_request_enabled
 from django.conf import settings
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -44,10 +48,14 @@ from django.contrib.sessions.exceptions import SessionInterrupted  # noqa: E402
 from django.contrib.sessions.middleware import SessionMiddleware  # noqa: E402
 from django.contrib.sessions.models import Session  # noqa: E402
 from django.core import signing  # noqa: E402
+from django.core.exceptions import DisallowedHost  # noqa: E402
+from django.core.handlers.exception import convert_exception_to_response  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.http import HttpResponse, HttpResponseForbidden  # noqa: E402
+from django.http.request import split_domain_port  # noqa: E402
 from django.middleware import csrf  # noqa: E402
+from django.middleware.common import CommonMiddleware  # noqa: E402
 from django.middleware.csp import ContentSecurityPolicyMiddleware  # noqa: E402
 from django.middleware.clickjacking import XFrameOptionsMiddleware  # noqa: E402
 from django.middleware.security import SecurityMiddleware  # noqa: E402
@@ -582,10 +590,189 @@ def header_case(kind, words, scheme, target="/", headers=(), flags=()):
     return {"kind": kind, "settings": words, "request": described, "inner_response": inner, "expect": expect}
 
 
+# CORS
+
+CORS = {
+    "CORS_ALLOW_ALL_ORIGINS": False, "CORS_ALLOWED_ORIGINS": [], "CORS_ALLOWED_ORIGIN_REGEXES": [],
+    "CORS_ALLOW_CREDENTIALS": False, "CORS_ALLOW_HEADERS": ["accept", "x-token"], "CORS_ALLOW_METHODS": ["GET", "PURGE"],
+    "CORS_ALLOW_PRIVATE_NETWORK": False, "CORS_EXPOSE_HEADERS": [], "CORS_PREFLIGHT_MAX_AGE": 86400,
+    "CORS_URLS_REGEX": "^.*$",
+}  # fmt: skip
+APP = "https://app.example"
+ASKED = ["Access-Control-Request-Method", "PURGE"]
+
+
+def cors_cases():
+    named = {"CORS_ALLOWED_ORIGINS": [APP, "http://localhost:3000", "null", "file://"]}
+    for origin in [
+        None, "", APP, "HTTPS://app.example", "https://APP.example", f"{APP}/path?q#f", f"{APP}:443", f"{APP}.evil.example",
+        "http://app.example", "https://user@app.example", "http://localhost:3000", "http://localhost", "null", "NULL",
+        "file://", "file:///x", "//app.example", "app.example", "https://[::1", "https://", "*",
+    ]:  # fmt: skip
+        yield cors_case(named, "GET", origin)
+        yield cors_case(named, "OPTIONS", origin, [ASKED])
+    patterns = {"CORS_ALLOWED_ORIGIN_REGEXES": [r"^https://\w+\.app\.example$", r"http://a\.example"]}
+    for origin in ["https://x.app.example", "https://x.y.app.example", "http://a.example.evil.example", "xhttp://a.example", APP]:
+        yield cors_case(patterns, "GET", origin)
+    for every, with_cookies, origin in product([False, True], [False, True], [APP, "null", None]):
+        words = {"CORS_ALLOW_ALL_ORIGINS": every, "CORS_ALLOW_CREDENTIALS": with_cookies, "CORS_ALLOWED_ORIGINS": [APP]}
+        yield cors_case({**words, "CORS_EXPOSE_HEADERS": ["X-Total", "Link"]}, "GET", origin)
+        yield cors_case({**words, "CORS_PREFLIGHT_MAX_AGE": 0}, "OPTIONS", origin, [ASKED])
+    for method, asked in product(["GET", "HEAD", "POST", "OPTIONS", "PURGE"], [[], [ASKED], [["Access-Control-Request-Method", ""]]]):
+        yield cors_case(named, method, APP, asked)
+    for opened, asked in product([False, True], ["true", "TRUE", "false", None]):
+        headers = [] if asked is None else [["Access-Control-Request-Private-Network", asked]]
+        yield cors_case({**named, "CORS_ALLOW_PRIVATE_NETWORK": opened}, "OPTIONS", APP, [ASKED, *headers])
+    for pattern, target in product(["^/api/", "/api", "^/é$"], ["/api/x", "/x/api/", "/%61pi/", "/%C3%A9"]):
+        yield cors_case({**named, "CORS_URLS_REGEX": pattern}, "GET", APP, target=target)
+    for says, method, origin in product([False, True], ["GET", "OPTIONS"], [APP, "https://other.example", None]):
+        yield cors_case({**named, "CORS_URLS_REGEX": "^/never$"}, method, origin, [ASKED], says=says)
+    for vary in ["Cookie", "ORIGIN", "*", "Accept,  Origin"]:
+        yield cors_case(named, "GET", APP, inner=[["Vary", vary]])
+    yield cors_case(named, "GET", APP, inner=[["Access-Control-Allow-Origin", "https://other.example"]])
+
+
+def cors_case(words, method, origin, headers=(), target="/", says=None, inner=()):
+    def answer(sender, request, **_):
+        return says
+
+    ran = []
+
+    def respond(request):
+        ran.append(request)
+        return HttpResponse(status=204, headers=dict(inner))
+
+    words = {**CORS, **words}
+    headers = [*([] if origin is None else [["Origin", origin]]), *headers]
+    extra = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers}
+    request = RequestFactory().generic(method, "/", **extra)
+    request = type(request)({**request.environ, "PATH_INFO": unquote_to_bytes(target).decode("latin-1")})
+    if says is not None:
+        check_request_enabled.connect(answer)
+    with override_settings(**words):
+        response = CorsMiddleware(respond)(request)
+    check_request_enabled.disconnect(answer)
+    allowances = {name.lower(): value for name, value in response.items() if name.lower().startswith("access-control-")}
+    expect = {
+        "short_circuit": not ran, "status": response.status_code, "vary": response.get("Vary"), "headers": allowances,
+    }  # fmt: skip
+    if not ran:
+        expect["content_length"] = response["Content-Length"]
+    described = {
+        "method": method, "scheme": "http", "host": "testserver", "path": target, "headers": headers, "cookies": [],
+        "body": None, "server": {"name": "testserver", "port": "80"},
+    }  # fmt: skip
+    return {
+        "kind": "request", "settings": words, "request": described, "check_request_enabled": says,
+        "inner_response": {"status": 204, "headers": list(inner)}, "expect": expect,
+    }  # fmt: skip
+
+
+# hosts, and `CommonMiddleware`
+
+HOSTS = {
+    "DEBUG": False, "ALLOWED_HOSTS": ["example.com", ".example.org", "[::1]"], "SECURE_PROXY_SSL_HEADER": None,
+    "USE_X_FORWARDED_HOST": False, "USE_X_FORWARDED_PORT": False,
+}  # fmt: skip
+ROUTES = ["slash/", "noslash", "é/"]
+
+
+def host_request(scheme, host, headers, target="/"):
+    """The same request, described and made."""
+    split, _, query = target.partition("?")
+    extra = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers}
+    extra |= {} if host is None else {"HTTP_HOST": host}
+    made = RequestFactory().get("/", secure=scheme == "https", QUERY_STRING=query, **extra)
+    made = type(made)({**made.environ, "PATH_INFO": unquote_to_bytes(split).decode("latin-1")})
+    described = {
+        "method": "GET", "scheme": scheme, "host": host, "path": target, "headers": headers, "cookies": [],
+        "body": None, "server": {"name": "testserver", "port": "443" if scheme == "https" else "80"},
+    }  # fmt: skip
+    return described, made
+
+
+def host_cases():
+    proxied = [["X-Forwarded-Host", "a.example.org:8443"], ["X-Forwarded-Port", "8443"], ["X-Forwarded-Proto", "https"]]
+    believing = {
+        "SECURE_PROXY_SSL_HEADER": ["HTTP_X_FORWARDED_PROTO", "https"], "USE_X_FORWARDED_HOST": True,
+        "USE_X_FORWARDED_PORT": True,
+    }  # fmt: skip
+    for host in [
+        "example.com", "EXAMPLE.com:8000", "example.com.", "example.com:", "example.com:x", "a.example.org", "example.org",
+        "badexample.org", "[::1]:8000", "[::1", "user@example.com", "example.com/", "exa mple.com", "", None, "evil.example",
+    ]:  # fmt: skip
+        yield host_case("get_host", {}, "http", host, proxied)
+        yield host_case("get_host", {"ALLOWED_HOSTS": ["*"]}, "http", host, [])
+        yield host_case("get_port", believing, "https", host, [])
+        yield {"kind": "host", "op": "split_domain_port", "host": host or "", "expect": split_of(host or "")}
+    for op, headers, scheme in product(["get_host", "get_port", "scheme"], [proxied, [["X-Forwarded-Proto", "http, https"]]], ["http", "https"]):
+        yield host_case(op, believing, scheme, "example.com", headers)
+
+
+def split_of(host):
+    domain, port = split_domain_port(host)
+    return {"domain": domain, "port": port}
+
+
+def host_case(op, words, scheme, host, headers):
+    words = {**HOSTS, **words}
+    described, made = host_request(scheme, host, headers)
+    with override_settings(**words):
+        match op:
+            case "get_host":
+                try:
+                    expect = {"host": made.get_host()}
+                except DisallowedHost as refused:
+                    expect = {"error": "DisallowedHost", "message": str(refused)}
+            case "get_port":
+                expect = {"port": made.get_port()}
+            case "scheme":
+                expect = {"scheme": made.scheme, "secure": made.is_secure()}
+    return {"kind": "host", "op": op, "settings": words, "request": described, "expect": expect}
+
+
+def common_cases():
+    for www, slash, host, target in product(
+        [False, True], [False, True], ["example.com", "www.example.com", "evil.example"],
+        ["/slash?a=b", "/slash/", "/noslash", "/unknown", "/%C3%A9", "//evil.example/slash"],
+    ):  # fmt: skip
+        yield common_case({"PREPEND_WWW": www, "APPEND_SLASH": slash, "DISALLOWED_USER_AGENTS": []}, host, target, [])
+    for agent in ["EvilBot", "Mozilla", ""]:
+        words = {"PREPEND_WWW": False, "APPEND_SLASH": False, "DISALLOWED_USER_AGENTS": [{"$regex": "Bot$"}]}
+        yield common_case(words, "example.com", "/noslash", [["User-Agent", agent]])
+
+
+def common_case(words, host, target, headers):
+    words = {**HOSTS, "ALLOWED_HOSTS": ["example.com", "www.example.com"], **words}
+    described, made = host_request("http", host, headers, target)
+    ran = []
+
+    def respond(request):
+        if request.path_info.lstrip("/") not in ROUTES or request.path_info.startswith("//"):
+            return HttpResponse(status=404)
+        ran.append(request)
+        return HttpResponse()
+
+    agents = [re.compile(agent["$regex"]) for agent in words["DISALLOWED_USER_AGENTS"]]
+    site = ModuleType("site_of_routes")
+    site.urlpatterns = [path(route, respond) for route in ROUTES]
+    made.urlconf = site
+    with override_settings(**{**words, "DISALLOWED_USER_AGENTS": agents}):
+        response = convert_exception_to_response(CommonMiddleware(respond))(made)
+    sent = {"Location": response["Location"]} if "Location" in response else {}
+    inner = {"status": 200, "headers": [], "flags": {}}
+    expect = {"status": response.status_code, "view_ran": bool(ran), "headers": sent}
+    return {
+        "kind": "common", "settings": words, "request": described, "inner_response": inner, "routes": ROUTES,
+        "expect": expect,
+    }  # fmt: skip
+
+
 if __name__ == "__main__":
     call_command("migrate", verbosity=0)
     write("signing", signing_cases())
     write("csrf", [*csrf_tokens(), *(csrf_request(*asked) for asked in csrf_requests())])
     write("sessions", session_cases())
     write("csp", csp_cases())
-    write("security_headers", header_cases())
+    write("security_headers", [*header_cases(), *host_cases(), *common_cases()])
+    write("cors", cors_cases())

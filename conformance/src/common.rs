@@ -47,7 +47,11 @@ pub async fn common(case: &Case) -> Answer {
     }))
 }
 
-fn policy(case: &Case, routes: Vec<String>) -> Result<CanonicalPolicy, Unanswered> {
+/// What the settings of `CommonMiddleware` amount to, in a site of these routes.
+///
+/// # Errors
+/// [`Unanswered::Malformed`] for settings that are none.
+pub fn policy(case: &Case, routes: Vec<String>) -> Result<CanonicalPolicy, Unanswered> {
     let agents = list(case.setting("DISALLOWED_USER_AGENTS"));
     let agents = agents.map(|agent| text(&agent["$regex"], "a user agent's pattern"));
     let agents = agents.collect::<Result<Vec<_>, _>>()?;

@@ -48,18 +48,27 @@ pub fn django_csp_policy(case: &Case) -> Answer {
     Ok(json!({"directives": sorted(&written(policy.as_ref(), given_nonce(&args["nonce"]))?)}))
 }
 
+/// The policies that `SECURE_CSP` and `SECURE_CSP_REPORT_ONLY` amount to.
+///
+/// # Errors
+/// [`Unanswered::Malformed`] for settings that are none.
+pub fn policies(case: &Case) -> Result<CspPolicies, Unanswered> {
+    let policies = match django(case.setting("SECURE_CSP"))? {
+        Some(policy) => CspPolicies::enforce(policy),
+        None => CspPolicies::danger_none(),
+    };
+    Ok(match django(case.setting("SECURE_CSP_REPORT_ONLY"))? {
+        Some(policy) => policies.report_only(policy),
+        None => policies,
+    })
+}
+
 /// Answers a case of kind `csp`.
 ///
 /// # Errors
 /// [`Unanswered`].
 pub async fn django_middleware(case: &Case) -> Answer {
-    let mut policies = match django(case.setting("SECURE_CSP"))? {
-        Some(policy) => CspPolicies::enforce(policy),
-        None => CspPolicies::danger_none(),
-    };
-    if let Some(policy) = django(case.setting("SECURE_CSP_REPORT_ONLY"))? {
-        policies = policies.report_only(policy);
-    }
+    let policies = policies(case)?;
     let flags = &case.field("inner_response")["flags"];
     let mut route = RouteCsp::default();
     if let Some(setting) = flags.get("csp_override") {

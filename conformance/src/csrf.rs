@@ -91,7 +91,11 @@ pub async fn request(case: &Case) -> Answer {
     site.outcome(sent, response).await
 }
 
-fn policy(case: &Case) -> Result<CsrfPolicy, Unanswered> {
+/// The policy that Django's settings amount to.
+///
+/// # Errors
+/// [`Unanswered::Malformed`] for settings that are none.
+pub fn policy(case: &Case) -> Result<CsrfPolicy, Unanswered> {
     let origins = list(case.setting("CSRF_TRUSTED_ORIGINS")).filter_map(Value::as_str);
     let malformed = |error: &dyn std::fmt::Display| Unanswered::Malformed(error.to_string());
     let trusted = TrustedOrigins::new(origins).map_err(|error| malformed(&error))?;

@@ -39,8 +39,7 @@ fn malformed(error: impl std::fmt::Display) -> Unanswered {
 /// # Errors
 /// [`Unanswered`].
 pub async fn security(case: &Case) -> Answer {
-    let policy = opener_policy(case, referrer_policy(case, nosniff(case))?)?;
-    answer(case, policy, https(case)?, &SECURITY).await
+    answer(case, security_policy(case)?, https(case)?, &SECURITY).await
 }
 
 /// Answers a case of kind `xframe`.
@@ -48,15 +47,30 @@ pub async fn security(case: &Case) -> Answer {
 /// # Errors
 /// [`Unanswered`].
 pub async fn xframe(case: &Case) -> Answer {
+    answer(case, framed(case, HeadersPolicy::django())?, HttpsPolicy::default(), &XFRAME).await
+}
+
+/// The headers that Django's settings amount to.
+///
+/// # Errors
+/// [`Unanswered::Malformed`] for settings that are none.
+pub fn policy(case: &Case) -> Result<HeadersPolicy, Unanswered> {
+    framed(case, security_policy(case)?)
+}
+
+fn security_policy(case: &Case) -> Result<HeadersPolicy, Unanswered> {
+    opener_policy(case, referrer_policy(case, nosniff(case))?)
+}
+
+fn framed(case: &Case, policy: HeadersPolicy) -> Result<HeadersPolicy, Unanswered> {
     let setting = text(case.setting("X_FRAME_OPTIONS"), "X_FRAME_OPTIONS")?;
-    let policy = match setting.parse::<Framing>() {
-        Ok(framing) => HeadersPolicy::django().framing(framing),
+    Ok(match setting.parse::<Framing>() {
+        Ok(framing) => policy.framing(framing),
         Err(_) => {
             let value = HeaderValue::try_from(setting.to_uppercase()).map_err(malformed)?;
-            HeadersPolicy::django().danger_value(header::X_FRAME_OPTIONS, value)
+            policy.danger_value(header::X_FRAME_OPTIONS, value)
         }
-    };
-    answer(case, policy, HttpsPolicy::default(), &XFRAME).await
+    })
 }
 
 fn nosniff(case: &Case) -> HeadersPolicy {
@@ -84,7 +98,11 @@ fn opener_policy(case: &Case, policy: HeadersPolicy) -> Result<HeadersPolicy, Un
     }
 }
 
-fn https(case: &Case) -> Result<HttpsPolicy, Unanswered> {
+/// What Django's settings amount to on the way to HTTPS.
+///
+/// # Errors
+/// [`Unanswered::Malformed`] for settings that are none.
+pub fn https(case: &Case) -> Result<HttpsPolicy, Unanswered> {
     let exempt = list(case.setting("SECURE_REDIRECT_EXEMPT")).filter_map(Value::as_str);
     let mut policy = HttpsPolicy::default().spelling(Spelling::Django);
     policy = policy.exempt_patterns(exempt).map_err(malformed)?;

@@ -152,7 +152,15 @@ fn server_port(described: &Value) -> Result<u16, Unanswered> {
 pub fn site(case: &Case) -> Result<SitePolicy, Unanswered> {
     let described = case.field("request");
     let name = text(&described["server"]["name"], "the server's name")?;
-    let mut site = SitePolicy::new(allowed_hosts(case)?).server(name, server_port(described)?);
+    Ok(unnamed_site(case)?.server(name, server_port(described)?))
+}
+
+/// The same, of a server that has no name of its own: a request must name the host.
+///
+/// # Errors
+/// [`Unanswered::Malformed`].
+pub fn unnamed_site(case: &Case) -> Result<SitePolicy, Unanswered> {
+    let mut site = SitePolicy::new(allowed_hosts(case)?);
     if let [name, https] =
         &case.setting("SECURE_PROXY_SSL_HEADER").as_array().map_or(&[][..], |pair| pair)
     {

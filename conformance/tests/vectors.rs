@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 /// The files of which every case must pass, with their kinds.
 const DONE: &[(&str, &[&str])] = &[
+    ("cors", &["request", "setting_alias"]),
     ("csp", &["csp", "django_build_policy", "django_csp_build_policy", "django_csp_middleware"]),
     ("csrf", &["request", "token"]),
-    ("security_headers", &["security", "xframe"]),
+    ("security_headers", &["common", "csp", "host", "security", "xframe"]),
     (
         "sessions",
         &[

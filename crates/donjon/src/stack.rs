@@ -3,7 +3,7 @@
 //! Stops: layers put together in an order in which one undoes another. A refusal without headers, a
 //! CSRF check that sees no session, CORS headers missing on the answer that a front end needs most.
 //!
-//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ canonical ▶ cors ▶ isolation ▶ session ▶ csrf ▶
+//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ csrf ▶
 //!    auth ▶ handler`, and can't be changed.
 //! 2. Headers, the strict CSP, the host check, isolation and CSRF are on unless somebody says
 //!    otherwise.
@@ -19,8 +19,8 @@
 //! | headers, csp | never | [`CspNonce`](crate::csp::CspNonce) |
 //! | host | 400 | [`Site`](donjon_core::origin::Site) |
 //! | https | 301, 308 | |
-//! | canonical | 301, 403 | |
 //! | cors | a preflight | |
+//! | canonical | 301, 403 | |
 //! | isolation | 403 | |
 //! | session | never | [`Session`](donjon_core::session::Session), not loaded until touched |
 //! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |
@@ -77,6 +77,7 @@ use crate::https::HttpsPolicy;
 use crate::isolation::IsolationPolicy;
 use crate::session::{SessionLayer, SessionPolicy};
 
+mod dress;
 mod route;
 mod service;
 mod visit;
@@ -176,6 +177,7 @@ impl StackBuilder {
         let rooms = Rooms {
             headers: self.headers,
             csp: self.csp,
+            dress: None,
             site: self.site,
             https: self.https,
             canonical: self.canonical,

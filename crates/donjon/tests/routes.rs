@@ -541,6 +541,7 @@ fn a_table_shows_what_protects_each_route() {
         .path("/hook/", post(async || ""))
         .csrf_exempt()
         .csp_exempt()
+        .isolation_exempt()
         .path("/ajax/", axum::routing::any(async || ""))
         .name("ajax")
         .ensure_csrf_cookie()
@@ -548,10 +549,10 @@ fn a_table_shows_what_protects_each_route() {
         .include("/staff/", "staff", staff);
     let table = routes.table().unwrap();
     let expected = "\
-PATH             NAME        METHODS        CSRF                     ACCESS     FRAMES       CSP     CORS
-/hook/           -           POST           exempt                   everybody  site         exempt  site
-/ajax/           ajax        any            checked, cookie ensured  everybody  site         site    nobody
-/staff/<int:id>/ staff:item  GET HEAD POST  checked                  users      same origin  site    site
+PATH             NAME        METHODS        CSRF                     ACCESS     FRAMES       CSP     CORS    ISOLATION
+/hook/           -           POST           exempt                   everybody  site         exempt  site    exempt
+/ajax/           ajax        any            checked, cookie ensured  everybody  site         site    nobody  site
+/staff/<int:id>/ staff:item  GET HEAD POST  checked                  users      same origin  site    site    site
 ";
     let squeezed = |text: &str| {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");

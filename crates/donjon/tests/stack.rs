@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use donjon::auth::{Auth, AuthError, AuthPolicy, CurrentUser};
+use donjon::canonical::CanonicalPolicy;
 use donjon::cors::CorsPolicy;
 use donjon::csrf::{CsrfPolicy, CsrfToken, ReadBody};
 use donjon::form::FormData;
@@ -213,6 +214,32 @@ async fn rule_1_visitors_in_clear_are_sent_to_https_on_a_host_that_was_checked()
     assert_eq!((reply.status, reply.header("location")), (StatusCode::BAD_REQUEST, ""));
     let reply = site.browser().over_https().get("/").await;
     assert_eq!(reply.header("strict-transport-security"), "max-age=3600; includeSubDomains");
+}
+
+#[tokio::test]
+async fn rule_1_a_preflight_is_not_redirected_and_a_redirect_may_be_read() {
+    let canonical = CanonicalPolicy::default().prepend_www();
+    let site = Site::new(|builder| cors(builder).canonical(canonical)).await;
+    let preflight =
+        from_friend(Method::OPTIONS, "/").header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
+    let reply = site.browser().send(preflight, Body::empty()).await;
+    assert_eq!(reply.status, StatusCode::OK);
+    let reply = site.browser().send(from_friend(Method::GET, "/"), Body::empty()).await;
+    assert_eq!(reply.status, StatusCode::MOVED_PERMANENTLY);
+    assert_guarded(&reply, "a redirect");
+    assert_readable(&reply, "a redirect");
+}
+
+#[tokio::test]
+async fn rule_1_a_page_that_was_not_found_is_looked_for_with_a_slash() {
+    let canonical = CanonicalPolicy::default().append_slash(|path| path == "/account/");
+    let site = Site::new(|builder| cors(builder).canonical(canonical)).await;
+    let reply = site.browser().send(from_friend(Method::GET, "/account?a=b"), Body::empty()).await;
+    assert_eq!(reply.headers[header::LOCATION], "/account/?a=b");
+    assert_guarded(&reply, "a redirect");
+    assert_readable(&reply, "a redirect");
+    let reply = site.browser().send(from_friend(Method::GET, "/none"), Body::empty()).await;
+    assert_eq!(reply.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

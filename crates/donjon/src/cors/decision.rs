@@ -6,7 +6,9 @@ use donjon_core::origin::{latin1, split_url};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use percent_encoding::percent_decode_str;
 
-use super::policy::{CorsPolicy, CorsRequest, Credentials, Matching, Paths, PrivateNetwork, Reach};
+use super::policy::{
+    CorsPolicy, CorsRequest, Credentials, Matching, Paths, PrivateNetwork, Reach, Reading,
+};
 
 /// The longest `Origin` that is looked up, in bytes: a host of 253 with scheme and port, and room to
 /// spare.
@@ -33,6 +35,8 @@ pub struct Opening {
     pub preflight: Preflight,
     /// The origin, or `*`.
     pub origin: HeaderValue,
+    /// May the request have had cookies?
+    pub(super) credentials: Credentials,
     /// Is it an OPTIONS request, whose answer tells methods and headers?
     pub(super) options: bool,
     /// Does it ask for a private network that is open?
@@ -73,7 +77,7 @@ impl Decision {
         };
         crate::vary::add(headers, "origin");
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, opening.origin);
-        if policy.credentials == Credentials::Allowed {
+        if opening.credentials == Credentials::Allowed {
             headers
                 .insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
@@ -97,7 +101,8 @@ static ALLOW_PRIVATE_NETWORK: HeaderName =
 /// The verdict on a request.
 #[must_use]
 pub fn decide(policy: &CorsPolicy, request: CorsRequest<'_>) -> Decision {
-    if !reaches(policy, request.uri.path()) && !asked(policy, request) {
+    let reading = policy.hook.as_ref().map_or(Reading::AsThePolicySays, |hook| hook.ask(request));
+    if reading == Reading::AsThePolicySays && !reaches(policy, request.uri.path()) {
         return Decision::OutOfReach;
     }
     let options = is_options(policy, request.method);
@@ -106,10 +111,11 @@ pub fn decide(policy: &CorsPolicy, request: CorsRequest<'_>) -> Decision {
             true => Preflight::Yes,
             false => Preflight::No,
         };
-    match opened(policy, request) {
-        Some(origin) => Decision::Open(Opening {
+    match opened(policy, reading, request.headers) {
+        Some((origin, credentials)) => Decision::Open(Opening {
             preflight,
             origin,
+            credentials,
             options,
             private_network: asks_for_private_network(policy, request.headers),
         }),
@@ -128,35 +134,51 @@ fn is_options(policy: &CorsPolicy, method: &Method) -> bool {
 fn reaches(policy: &CorsPolicy, path: &str) -> bool {
     policy.paths.is_empty()
         || policy.paths.iter().any(|paths| match paths {
-            Paths::Below(prefix) => path.starts_with(prefix),
+            Paths::Below(above) => is_below(above, path),
             Paths::Pattern(pattern) => {
                 pattern.matches(&percent_decode_str(path).decode_utf8_lossy())
             }
         })
 }
 
-fn asked(policy: &CorsPolicy, request: CorsRequest<'_>) -> bool {
-    policy.hook.as_ref().is_some_and(|hook| hook.allows(request))
+fn is_below(above: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(above);
+    rest.is_some_and(|rest| rest.is_empty() || above.ends_with('/') || rest.starts_with('/'))
 }
 
-/// Rule 1: the origin that may read, as the response names it.
-fn opened(policy: &CorsPolicy, request: CorsRequest<'_>) -> Option<HeaderValue> {
-    let mut origins = request.headers.get_all(header::ORIGIN).iter();
-    let origin = origins.next()?;
-    let legal = origins.next().is_none() && !origin.is_empty() && origin.len() <= MAX_ORIGIN;
-    if !legal || (policy.matching == Matching::Split && split_url(&latin1(origin)).is_err()) {
-        return None;
-    }
+/// The origin that may read, as the response names it, and whether with cookies.
+fn opened(
+    policy: &CorsPolicy,
+    reading: Reading,
+    headers: &HeaderMap,
+) -> Option<(HeaderValue, Credentials)> {
+    let origin = one_origin(policy, headers)?;
     let any = policy.reach == Reach::Any;
-    if any && policy.credentials == Credentials::Omitted {
-        return Some(HeaderValue::from_static("*"));
+    let public = any && policy.credentials == Credentials::Omitted;
+    if public || reading == Reading::Public {
+        return Some((HeaderValue::from_static("*"), Credentials::Omitted));
     }
-    (any || is_named(policy, origin) || asked(policy, request)).then(|| origin.clone())
+    let wide = || any || reading == Reading::Allowed || matches_pattern(policy, origin);
+    let may = is_named(policy, origin) || (is_somebodys(policy, origin) && wide());
+    may.then(|| (origin.clone(), policy.credentials))
+}
+
+/// Rule 8: two origins are none, and neither is one that no browser sends.
+fn one_origin<'h>(policy: &CorsPolicy, headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let origin = origins.next()?;
+    let legal = origins.next().is_none() && (1..=MAX_ORIGIN).contains(&origin.len());
+    let can_be_split = || split_url(&latin1(origin)).is_ok();
+    (legal && (policy.matching == Matching::Exact || can_be_split())).then_some(origin)
+}
+
+/// `null` is everybody's: only its own name lets it in, and nothing that lets in many.
+fn is_somebodys(policy: &CorsPolicy, origin: &HeaderValue) -> bool {
+    policy.matching == Matching::Split || (origin != "null" && origin != "file://")
 }
 
 fn is_named(policy: &CorsPolicy, origin: &HeaderValue) -> bool {
     policy.origins.contains(origin.as_bytes())
-        || matches_pattern(policy, origin)
         || (policy.matching == Matching::Split && is_split_alike(policy, &latin1(origin)))
 }
 
@@ -276,6 +298,53 @@ mod tests {
         assert!(at("/").1.is_empty());
         let pattern = app().allow_path_pattern("/api");
         assert!(decision(pattern, Method::GET, "/%61pi", &[("origin", APP)]).0.is_open());
+    }
+
+    #[test]
+    fn rule_5_a_path_ends_where_a_name_ends() {
+        let at = |path| {
+            let api = app().allow_path("/api");
+            decision(api, Method::GET, path, &[("origin", APP)]).0.is_open()
+        };
+        assert!(["/api", "/api/", "/api/x?y"].into_iter().all(at));
+        assert!(!["/apiary", "/", "/x/api", "/API"].into_iter().any(at));
+    }
+
+    #[test]
+    fn rule_6_what_a_function_makes_public_is_so_without_cookies() {
+        let feed = app().allow_path("/api/").allow_if(|_| Reading::Public);
+        let answer = decision(feed, Method::GET, "/feed", &[("origin", "https://b.example")]).1;
+        assert_eq!(answer["access-control-allow-origin"], "*");
+        assert!(!answer.contains_key("access-control-allow-credentials"));
+    }
+
+    #[test]
+    fn rule_1_null_is_let_in_by_its_own_name_only() {
+        for origin in ["null", "file://"] {
+            for wide in [
+                app().danger_pattern(".*"),
+                app().danger_any_origin_with_credentials(),
+                app().allow_if(|_| Reading::Allowed),
+            ] {
+                assert_eq!(get(wide, origin).len(), 1, "{origin}");
+            }
+        }
+        let named = CorsPolicy::new(["null"]).danger_null();
+        assert_eq!(get(named, "null")["access-control-allow-origin"], "null");
+    }
+
+    #[test]
+    fn rule_8_two_origins_are_none() {
+        let policy = app().build().unwrap();
+        for second in [APP, "https://evil.example"] {
+            let mut headers = HeaderMap::new();
+            for origin in [APP, second] {
+                headers.append(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            let (method, uri) = (Method::GET, Uri::from_static("/"));
+            let request = CorsRequest { method: &method, uri: &uri, headers: &headers };
+            assert!(!decide(&policy, request).is_open(), "{second}");
+        }
     }
 
     #[test]

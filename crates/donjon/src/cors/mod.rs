@@ -3,7 +3,8 @@
 //!
 //! Stops: any site's scripts from reading answers that a visitor's cookies brought about.
 //!
-//! 1. An origin is allowed letter by letter, or by a pattern that covers the whole of it.
+//! 1. An origin is allowed letter by letter, or by a pattern that covers the whole of it. `null` and
+//!    `file://`, which are everybody's, are let in by name only, and by nothing that lets in many.
 //! 2. What browsers refuse or what endangers visitors is an error when the policy is built, all of it
 //!    at once and with the way out: any origin with credentials, a pattern that other people's hosts
 //!    match, `null`, `file://`, an origin with a path.
@@ -13,11 +14,15 @@
 //!    is sent only by [`CorsBuilder::allow_any_origin`]. What was asked for is never reflected: methods
 //!    and headers are those of the policy.
 //! 5. A policy may reach some paths only; the responses of others stay as they are.
-//! 6. A function of the site's own may let a request's origin read: [`CorsBuilder::allow_if`].
+//! 6. A function of the site's own may let a request's origin read, or everybody without cookies:
+//!    [`CorsBuilder::allow_if`].
 //! 7. Pages of the public network reach a site in a private one only if the policy says so.
-//! 8. An `Origin` of more than [`MAX_ORIGIN`] bytes, or one beside another, is not looked up.
+//! 8. An `Origin` of more than [`MAX_ORIGIN`] bytes is not looked up, nor one that is sent twice.
 //! 9. The layer is outside of the rooms that refuse, so that a front end can read their refusals and
 //!    failures.
+//!
+//! In a stack without a policy, a single route has a layer of its own: `get(…).layer(CorsLayer::new(…))`,
+//! and not `route_layer`, which a preflight does not pass.
 //!
 //! A site that lets an origin read does not trust it to write: see
 //! [`CsrfPolicy::trust`](crate::csrf::CsrfPolicy::trust) for that.

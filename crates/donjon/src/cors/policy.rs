@@ -95,7 +95,11 @@ pub struct CorsRequest<'a> {
 /// What a hook says to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// The request's origin may read the answer, whatever the rest of the policy says.
+    /// Every origin may read the answer, without cookies: `*`.
+    Public,
+    /// The request's origin may read the answer, whatever the rest of the policy says. With
+    /// [`CorsBuilder::allow_credentials`] that is what the visitor's cookies bring about: look at the
+    /// origin before saying it.
     Allowed,
     /// The rest of the policy decides.
     AsThePolicySays,
@@ -107,8 +111,8 @@ type Ask = dyn Fn(CorsRequest<'_>) -> Reading + Send + Sync;
 pub(super) struct Hook(Arc<Ask>);
 
 impl Hook {
-    pub(super) fn allows(&self, request: CorsRequest<'_>) -> bool {
-        (self.0)(request) == Reading::Allowed
+    pub(super) fn ask(&self, request: CorsRequest<'_>) -> Reading {
+        (self.0)(request)
     }
 }
 
@@ -227,7 +231,8 @@ impl CorsBuilder {
         self
     }
 
-    /// Limits reading to paths that begin like this; without any, all may be read. Several add up.
+    /// Limits reading to this path and those below it; without any, all may be read. Several add up.
+    /// `/api` is `/api` and `/api/…`, and not `/apiary`.
     pub fn allow_path(mut self, prefix: impl Into<String>) -> Self {
         self.paths.push(prefix.into());
         self
@@ -240,7 +245,7 @@ impl CorsBuilder {
         self
     }
 
-    /// Asks a function of the site's own about each request, after the policy itself. Django: the
+    /// Asks a function of the site's own about each request, before the policy itself. Django: the
     /// signal `check_request_enabled`.
     pub fn allow_if(
         mut self,

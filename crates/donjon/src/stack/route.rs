@@ -307,6 +307,19 @@ impl RoutePolicy {
         }
     }
 
+    /// Does the route say who may show it in a frame, other than nobody?
+    pub(crate) fn opens_frames(&self) -> bool {
+        matches!(
+            self.framing,
+            Some(RouteFraming::Exempt | RouteFraming::Allowed(Framing::SameOrigin))
+        )
+    }
+
+    /// May other sites load the route, whatever its site says?
+    pub(crate) fn is_isolation_exempt(&self) -> bool {
+        self.isolation == Some(IsolationRoute::Exempt)
+    }
+
     fn changes_rooms(&self) -> bool {
         self.framing.is_some()
             || self.csp.is_some()
@@ -397,6 +410,14 @@ impl fmt::Display for Access {
 }
 
 impl Stack {
+    /// The stack as a route of this policy has it, for the room that judges it.
+    ///
+    /// # Errors
+    /// As [`Stack::for_route`].
+    pub(crate) fn as_route(&self, policy: &RoutePolicy) -> Result<Self, CspErrors> {
+        Ok(Self(self.0.changed(|rooms| policy.change(rooms))?))
+    }
+
     /// The layer for one route of this policy: the stack, and what the route says of its own. The
     /// route must not be inside [`Stack::into_layer`] too, which would hear nothing of it.
     ///
