@@ -9,6 +9,4 @@ urlpatterns = [
     path("who/", views.who, name="who"),
     path("form/", views.form, name="form"),
     path("session/", views.session, name="session"),
-    path("desk/", views.Desk.as_view(), name="desk"),
-    path("till/", views.till, name="till"),
 ]
