@@ -105,7 +105,6 @@ const RESERVED: &[Reserved] = &[
             // The body of an answer, of which the probe reads the beginning.
             "donjon/check/probe/ask.rs",
         ],
-        places: &["donjon/csrf/body.rs", "donjon/form/extract.rs", "donjon/csp/report/endpoint.rs"],
     },
     Reserved { names: &["rustls", "tokio_rustls"], places: &["donjon/serve/"] },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },
