@@ -127,8 +127,7 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// What this user may do (rule 3). A user who is not there has none. Django:
     /// `get_all_permissions`.
-    fn permissions(&self, id: i64)
-    -> impl Future<Output = Result<Permissions, StoreError>> + Send;
+    fn permissions(&self, id: i64) -> impl Future<Output = Result<Permissions, StoreError>> + Send;
 }
 
 /// [`AccountStore`] for use behind a `dyn`. Every store has it.
