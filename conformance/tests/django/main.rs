@@ -293,6 +293,38 @@ async fn both_say_the_same_of_what_users_may_do() {
 }
 
 #[tokio::test]
+async fn both_let_the_same_users_in() {
+    let (world, django, donjon, _) = sites().await;
+    world.add_user("ann", PASSWORD, hasher()).await;
+    let mut browser = Browser::default();
+    let mut ran = Vec::new();
+    for step in ["stranger", "log in", "view_user", "add_user"] {
+        match step {
+            "stranger" => {}
+            "log in" => drop(browser.log_in(donjon.port, "ann", PASSWORD).await),
+            codename => drop(world.script(&format!(
+                "from django.contrib.auth.models import Permission, User\n\
+                 permission = Permission.objects.get(codename='{codename}')\n\
+                 User.objects.get(username='ann').user_permissions.add(permission)"
+            ))),
+        }
+        for path in ["/desk/", "/desk/?a=b&c", "/till/"] {
+            let ours = browser.get(donjon.port, path).await;
+            let theirs = browser.get(django.port, path).await;
+            let location = |reply: &browser::Reply| reply.headers.get("location").cloned();
+            assert_eq!(
+                (ours.status, location(&ours), ours.body == "ran"),
+                (theirs.status, location(&theirs), theirs.body == "ran"),
+                "{step}: {path}"
+            );
+            ran.push(ours.status.as_u16());
+        }
+    }
+    let expected = [302, 302, 302, 403, 403, 302, 200, 200, 302, 200, 200, 200];
+    assert_eq!(ran, expected);
+}
+
+#[tokio::test]
 async fn a_database_of_donjon_leaves_django_nothing_to_migrate() {
     let world = World::by_donjon().await;
     world.manage(&["migrate", "--check"]);

@@ -62,7 +62,7 @@ impl<S> Layer<S> for LoginRequiredLayer {
 }
 
 /// Lets in who has these permissions; visitors who are not logged in are sent to the log-in page.
-/// Goes inside [`AuthLayer`](super::AuthLayer). Django: `@permission_required`.
+/// Goes inside [`AuthLayer`](super::AuthLayer). Django: `PermissionRequiredMixin`.
 #[derive(Clone, Debug)]
 pub struct PermissionRequiredLayer(PermissionPolicy);
 

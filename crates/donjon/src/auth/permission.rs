@@ -6,7 +6,7 @@ use std::sync::Arc;
 use donjon_core::account::is_permission;
 
 /// The permissions that a page demands, all of them, and what becomes of users who lack one. Django:
-/// `@permission_required`.
+/// `PermissionRequiredMixin`, and with [`PermissionPolicy::redirect`] `@permission_required`.
 ///
 /// ```
 /// use donjon::auth::PermissionPolicy;
@@ -47,8 +47,8 @@ impl PermissionPolicy {
         self
     }
 
-    /// Sends users who lack a permission to the log-in page, as Django's decorator does without
-    /// `raise_exception`. A log-in page that sends users on who are logged in makes a circle of it.
+    /// Sends users who lack a permission to the log-in page, as Django's `@permission_required`
+    /// does. A log-in page that sends users on who are logged in makes a circle of it.
     pub fn redirect(mut self) -> Self {
         self.lacking = Lacking::SentToLogIn;
         self

@@ -159,7 +159,7 @@ impl RoutePolicy {
 
     /// Lets only users with this permission in, `app.codename`, or with all those of a policy; visitors
     /// are sent to the log-in page, other users get a 403. What is demanded before, here or by an
-    /// include, stays demanded. Django: `@permission_required(…, raise_exception=True)`.
+    /// include, stays demanded. Django: `PermissionRequiredMixin`.
     ///
     /// ```
     /// use donjon::auth::PermissionPolicy;
