@@ -739,7 +739,7 @@ async fn rule_7_a_test_is_asked_about_the_user() {
 async fn rule_7_permissions_are_asked_for_once_and_only_if_somebody_wants_to_know() {
     let site = Site::new().await;
     let mut alice = site.logged_in("alice").await;
-    let mut calls = async |browser: &mut Browser, path: &str| {
+    let calls = async |browser: &mut Browser, path: &str| {
         let before = site.accounts.calls();
         browser.get(path).await;
         site.accounts.calls() - before

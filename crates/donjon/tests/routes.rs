@@ -460,12 +460,6 @@ async fn rule_5_a_permission_that_an_include_demands_stays_demanded() {
     }
 }
 
-/// Logs alice in.
-async fn enter(auth: Auth) -> Result<(), AuthError> {
-    let alice = auth.authenticate("alice", PASSWORD).await?.unwrap();
-    auth.login(&alice).await
-}
-
 #[tokio::test]
 async fn rule_1_a_route_changes_what_its_site_says() {
     let ok = || get(async || "");
