@@ -76,6 +76,6 @@ fn policy(facts: &Facts, fault: impl Fn(&Isolation) -> Option<String>) -> Vec<St
 
 fn shared(route: &Route) -> Option<String> {
     let policy = route.target.own_policy();
-    let shared = policy.is_isolation_exempt() && policy.access() == Access::Users;
+    let shared = policy.is_isolation_exempt() && policy.access() != Access::Everybody;
     shared.then(|| format!("route {}: isolation_exempt", route.target.path()))
 }
