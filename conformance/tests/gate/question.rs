@@ -221,7 +221,7 @@ fn named(dice: &mut Dice, headers: &mut Headers) {
     if dice.chance(1) {
         add(headers, "Host", "example.com");
     }
-    if dice.chance(40) {
+    if dice.chance(20) {
         add(headers, "User-Agent", dice.pick(&["Mozilla/5.0", "Mozilla/5.0", "EvilBot/1"]));
     }
     if dice.chance(1) {
