@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use donjon::auth::{Auth, AuthError, AuthLayer, AuthPolicy};
 use donjon::session::{SessionLayer, SessionPolicy};
-use donjon_core::account::{AccountStore, EncodedPassword, NewUser, User, UserCreation};
+use donjon_core::account::{
+    AccountStore, EncodedPassword, NewUser, Permissions, User, UserCreation,
+};
 use donjon_core::clock::UnixTime;
 use donjon_core::secret::Keys;
 use donjon_core::session::{
@@ -266,6 +268,10 @@ impl AccountStore for OneUser {
 
     async fn set_last_login(&self, _: i64, _: UnixTime) -> Result<(), StoreError> {
         Err(StoreError::new("nobody logs in here"))
+    }
+
+    async fn permissions(&self, _: i64) -> Result<Permissions, StoreError> {
+        Ok(Permissions::default())
     }
 }
 

@@ -10,6 +10,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 ROOT_URLCONF = "mirror.urls"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
+LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/who/"
 LOGOUT_REDIRECT_URL = "/who/"
 PASSWORD_HASHERS = ["mirror.hashers.PBKDF2"]

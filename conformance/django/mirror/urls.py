@@ -9,4 +9,6 @@ urlpatterns = [
     path("who/", views.who, name="who"),
     path("form/", views.form, name="form"),
     path("session/", views.session, name="session"),
+    path("desk/", views.Desk.as_view(), name="desk"),
+    path("till/", views.till, name="till"),
 ]

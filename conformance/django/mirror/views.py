@@ -1,8 +1,11 @@
 import json
 
-from django.http import JsonResponse
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.mixins import PermissionRequiredMixin
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
+from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 
@@ -16,6 +19,18 @@ def form(request):
     if request.method == "POST":
         return JsonResponse({"got": request.POST.get("text")})
     return render(request, "form.html")
+
+
+class Desk(PermissionRequiredMixin, View):
+    permission_required = "auth.view_user"
+
+    def get(self, request):
+        return HttpResponse("ran")
+
+
+@permission_required(["auth.view_user", "auth.add_user"])
+def till(request):
+    return HttpResponse("ran")
 
 
 @csrf_exempt

@@ -261,6 +261,70 @@ async fn passwords_of_either_are_verified_by_the_other() {
     assert_eq!(said.lines().last(), Some("False True cid@example.com True False"));
 }
 
+/// Grants by Django's own models, and tells what Django says each user may do.
+const GRANTS: &str = r#"
+import itertools, json
+from django.contrib.auth.models import Group, Permission, User
+permissions = list(Permission.objects.all())
+groups = [Group.objects.create(name=f"group {n}") for n in range(4)]
+for n, group in enumerate(groups):
+    group.permissions.set(permissions[n::5])
+flags = itertools.product([True, False], repeat=2)
+for n, (active, superuser) in enumerate([*flags, (True, False), (True, False), (True, False)]):
+    user = User.objects.create(username=f"user{n}", is_active=active, is_superuser=superuser)
+    user.groups.set(groups[:n] if n < 6 else [])
+    user.user_permissions.set(permissions[n::3] if n != 4 else [])
+print(json.dumps({user.pk: sorted(user.get_all_permissions()) for user in User.objects.all()}))
+"#;
+
+#[tokio::test]
+async fn both_say_the_same_of_what_users_may_do() {
+    for world in [World::by_django().await, World::by_donjon().await] {
+        let said = world.script(GRANTS);
+        let said: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+        let said = said.as_object().unwrap();
+        assert_eq!(said.len(), 7);
+        for (id, expected) in said {
+            let ours = world.accounts().permissions(id.parse().unwrap()).await.unwrap();
+            assert_eq!(json!(ours.iter().collect::<Vec<_>>()), *expected, "user {id}");
+        }
+        let counts: Vec<_> = said.values().map(|all| all.as_array().unwrap().len()).collect();
+        assert!(counts.contains(&0) && counts.iter().filter(|count| **count > 0).count() >= 4);
+    }
+}
+
+#[tokio::test]
+async fn both_let_the_same_users_in() {
+    let (world, django, donjon, _) = sites().await;
+    world.add_user("ann", PASSWORD, hasher()).await;
+    let mut browser = Browser::default();
+    let mut ran = Vec::new();
+    for step in ["stranger", "log in", "view_user", "add_user"] {
+        match step {
+            "stranger" => {}
+            "log in" => drop(browser.log_in(donjon.port, "ann", PASSWORD).await),
+            codename => drop(world.script(&format!(
+                "from django.contrib.auth.models import Permission, User\n\
+                 permission = Permission.objects.get(codename='{codename}')\n\
+                 User.objects.get(username='ann').user_permissions.add(permission)"
+            ))),
+        }
+        for path in ["/desk/", "/desk/?a=b&c", "/till/"] {
+            let ours = browser.get(donjon.port, path).await;
+            let theirs = browser.get(django.port, path).await;
+            let location = |reply: &browser::Reply| reply.headers.get("location").cloned();
+            assert_eq!(
+                (ours.status, location(&ours), ours.body == "ran"),
+                (theirs.status, location(&theirs), theirs.body == "ran"),
+                "{step}: {path}"
+            );
+            ran.push(ours.status.as_u16());
+        }
+    }
+    let expected = [302, 302, 302, 403, 403, 302, 200, 200, 302, 200, 200, 200];
+    assert_eq!(ran, expected);
+}
+
 #[tokio::test]
 async fn a_database_of_donjon_leaves_django_nothing_to_migrate() {
     let world = World::by_donjon().await;

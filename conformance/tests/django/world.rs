@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use donjon::auth::{Auth, AuthPolicy, CurrentUser};
+use donjon::auth::{Auth, AuthPolicy, CurrentUser, PermissionPolicy};
 use donjon::form::FormData;
 use donjon::page::Page;
 use donjon::password::{Passwords, Pbkdf2};
@@ -196,6 +196,12 @@ impl World {
             .path("/session/", post(session))
             .name("session")
             .csrf_exempt()
+            .path("/desk/", get(async || "ran"))
+            .permission_required("auth.view_user")
+            .path("/till/", get(async || "ran"))
+            .permission_required(
+                PermissionPolicy::new("auth.view_user").and("auth.add_user").redirect(),
+            )
             .into_router(stack, templates())
             .unwrap()
     }

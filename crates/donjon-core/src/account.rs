@@ -5,8 +5,11 @@
 //! 1. [`EncodedPassword`] prints nothing, and is zeroed when dropped.
 //! 2. A store looks users up by id and by exact name, and hands out inactive ones too: whether they
 //!    may act is not the store's to decide.
+//! 3. A user's permissions are their own and those of their groups. A superuser has all that there
+//!    are, and a user who is not active has none.
 
 mod memory;
+mod permission;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +20,7 @@ use crate::clock::UnixTime;
 use crate::session::{BoxFuture, StoreError};
 
 pub use memory::{MAX_ACCOUNTS, MemoryAccounts};
+pub use permission::{Permissions, is_permission};
 
 /// A password as Django stores it: `algorithm$work$salt$hash`.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,6 +124,10 @@ pub trait AccountStore: Send + Sync + 'static {
         id: i64,
         at: UnixTime,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What this user may do (rule 3). A user who is not there has none. Django:
+    /// `get_all_permissions`.
+    fn permissions(&self, id: i64) -> impl Future<Output = Result<Permissions, StoreError>> + Send;
 }
 
 /// [`AccountStore`] for use behind a `dyn`. Every store has it.
@@ -145,6 +153,9 @@ pub trait DynAccountStore: Send + Sync + 'static {
 
     /// See [`AccountStore::set_last_login`].
     fn set_last_login(&self, id: i64, at: UnixTime) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// See [`AccountStore::permissions`].
+    fn permissions(&self, id: i64) -> BoxFuture<'_, Result<Permissions, StoreError>>;
 }
 
 impl<S: AccountStore> DynAccountStore for S {
@@ -173,6 +184,10 @@ impl<S: AccountStore> DynAccountStore for S {
 
     fn set_last_login(&self, id: i64, at: UnixTime) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(AccountStore::set_last_login(self, id, at))
+    }
+
+    fn permissions(&self, id: i64) -> BoxFuture<'_, Result<Permissions, StoreError>> {
+        Box::pin(AccountStore::permissions(self, id))
     }
 }
 

@@ -86,6 +86,15 @@ pub enum Event<'a> {
         /// The user's name; empty if nobody was logged in.
         username: &'a str,
     },
+    /// A user may not see a page.
+    AccessDenied {
+        /// The user's name.
+        username: &'a str,
+        /// What the page demands.
+        demanded: &'a dyn fmt::Display,
+        /// The request's path.
+        path: &'a str,
+    },
     /// The site is put together wrongly: a room lacks what another should have left for it.
     Misconfigured {
         /// What is missing, and where.
@@ -181,6 +190,10 @@ impl Event<'_> {
             ),
             Self::LoggedOut { username } => tracing::info!(
                 target: "donjon::security::auth", username = %Printable(username), "Logged out"
+            ),
+            Self::AccessDenied { username, demanded, path } => tracing::warn!(
+                target: "donjon::security::auth", username = %Printable(username),
+                demanded = %Printable(demanded), path = %Printable(path), "Access denied"
             ),
             Self::Misconfigured { problem } => tracing::error!(
                 target: "donjon::security::stack", problem = %Printable(problem), "Misconfigured"

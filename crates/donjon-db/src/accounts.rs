@@ -2,13 +2,19 @@
 
 use std::sync::Arc;
 
-use donjon_core::account::{AccountStore, EncodedPassword, NewUser, User, UserCreation};
+use donjon_core::account::{
+    AccountStore, EncodedPassword, NewUser, Permissions, User, UserCreation,
+};
 use donjon_core::clock::UnixTime;
 use donjon_core::session::StoreError;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, NotSet, Select, Set, TryInsertResult, TryIntoModel};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{
+    ActiveValue, Condition, FromQueryResult, NotSet, Select, Set, TryInsertResult, TryIntoModel,
+};
 
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
+use crate::entity::{content_type, group_permission, permission, user_group, user_permission};
 use crate::error::store_error;
 use crate::{Database, time};
 
@@ -37,6 +43,58 @@ impl DjangoAccounts {
             _ => Ok(()),
         }
     }
+}
+
+/// A permission's two names.
+#[derive(FromQueryResult)]
+struct Granted {
+    app_label: String,
+    codename: String,
+}
+
+/// The permissions of this user, who must be active.
+fn granted(id: i64) -> SelectStatement {
+    use permission::Column::{Codename, ContentTypeId, Id};
+    let type_id = (content_type::Entity, content_type::Column::Id);
+    let has = Condition::any()
+        .add(Expr::col((Entity, Column::IsSuperuser)).eq(true))
+        .add(Expr::col((permission::Entity, Id)).in_subquery(own(id)))
+        .add(Expr::col((permission::Entity, Id)).in_subquery(of_groups(id)));
+    Query::select()
+        .column((content_type::Entity, content_type::Column::AppLabel))
+        .column((permission::Entity, Codename))
+        .from(Entity)
+        .inner_join(permission::Entity, has)
+        .inner_join(
+            content_type::Entity,
+            Expr::col(type_id).equals((permission::Entity, ContentTypeId)),
+        )
+        .and_where(Expr::col((Entity, Column::Id)).eq(id))
+        .and_where(Expr::col((Entity, Column::IsActive)).eq(true))
+        .to_owned()
+}
+
+fn own(id: i64) -> SelectStatement {
+    use user_permission::Column::{PermissionId, UserId};
+    Query::select()
+        .column(PermissionId)
+        .from(user_permission::Entity)
+        .and_where(UserId.eq(id))
+        .to_owned()
+}
+
+fn of_groups(id: i64) -> SelectStatement {
+    use group_permission::Column::{GroupId, PermissionId};
+    let groups = Query::select()
+        .column(user_group::Column::GroupId)
+        .from(user_group::Entity)
+        .and_where(user_group::Column::UserId.eq(id))
+        .to_owned();
+    Query::select()
+        .column(PermissionId)
+        .from(group_permission::Entity)
+        .and_where(GroupId.in_subquery(groups))
+        .to_owned()
 }
 
 fn user(row: Model) -> Result<User, StoreError> {
@@ -105,5 +163,14 @@ impl AccountStore for DjangoAccounts {
 
     async fn set_last_login(&self, id: i64, at: UnixTime) -> Result<(), StoreError> {
         self.set(id, Column::LastLogin, time::to_column(at)).await
+    }
+
+    async fn permissions(&self, id: i64) -> Result<Permissions, StoreError> {
+        let rows = self.0.reader.query_all(&granted(id)).await.map_err(store_error)?;
+        let name = |row| {
+            let Granted { app_label, codename } = Granted::from_query_result(row, "")?;
+            Ok(format!("{app_label}.{codename}"))
+        };
+        rows.iter().map(name).collect::<Result<_, _>>().map_err(store_error)
     }
 }

@@ -93,6 +93,40 @@ async fn a_row_of_django_is_read_whatever_the_order_of_its_columns() {
     assert_eq!(user.last_login, Some(UnixTime::from_seconds(1_700_000_000)));
 }
 
+/// Tables as Django fills them: ann has a permission of her own, one of a group, and one of both; a
+/// superuser has none of her own, and two users are not active.
+const GRANTED: &str = "\
+    INSERT INTO django_content_type (id, app_label, model) VALUES (50, 'bank', 'transfer'), (51, 'shop', 'item');
+    INSERT INTO auth_permission (id, content_type_id, codename, name) VALUES \
+        (90, 50, 'add_transfer', 'Can add transfer'), (91, 50, 'view_transfer', 'Can view transfer'), \
+        (92, 51, 'add_item', 'Can add item'), (93, 51, 'view_item', 'Can view item');
+    INSERT INTO auth_group (id, name) VALUES (1, 'tellers'), (2, 'nobody is in here');
+    INSERT INTO auth_user_user_permissions (user_id, permission_id) VALUES (1, 90), (1, 92), (4, 90);
+    INSERT INTO auth_group_permissions (group_id, permission_id) VALUES (1, 91), (1, 92), (2, 93);
+    INSERT INTO auth_user_groups (user_id, group_id) VALUES (1, 1), (4, 1);
+    UPDATE auth_user SET is_superuser = 1 WHERE username IN ('root', 'retired');
+    UPDATE auth_user SET is_active = 0 WHERE username IN ('gone', 'retired');";
+
+#[tokio::test]
+async fn permissions_are_the_users_own_and_those_of_their_groups() {
+    let (database, accounts) = store().await;
+    for name in ["ann", "bob", "root", "gone", "retired"] {
+        create(&accounts, name).await.unwrap();
+    }
+    database.connection().execute_unprepared(GRANTED).await.unwrap();
+    let of = async |id| accounts.permissions(id).await.unwrap();
+    let ann = of(1).await;
+    let names: Vec<_> = ann.iter().collect();
+    assert_eq!(names, ["bank.add_transfer", "bank.view_transfer", "shop.add_item"]);
+    let root = of(3).await;
+    // Four of the test's, and four for each of Django's five models.
+    assert_eq!(root.iter().count(), 4 + 4 * 5);
+    assert!(root.contains("shop.view_item") && root.contains("auth.delete_user"));
+    for (id, who) in [(2, "bob"), (4, "gone"), (5, "retired"), (6, "nobody"), (-1, "nobody")] {
+        assert_eq!(of(id).await.iter().count(), 0, "{who}");
+    }
+}
+
 #[tokio::test]
 async fn a_date_that_is_none_is_an_error_and_not_another_date() {
     let (database, accounts) = store().await;

@@ -77,6 +77,7 @@ use crate::https::HttpsPolicy;
 use crate::isolation::IsolationPolicy;
 use crate::session::{SessionLayer, SessionPolicy};
 
+mod dress;
 mod route;
 mod service;
 mod visit;
@@ -176,6 +177,7 @@ impl StackBuilder {
         let rooms = Rooms {
             headers: self.headers,
             csp: self.csp,
+            dress: None,
             site: self.site,
             https: self.https,
             canonical: self.canonical,

@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use donjon::auth::{
     Auth, AuthError, AuthLayer, AuthPolicy, BACKEND, CurrentUser, LoggedIn, LoginRequiredLayer,
-    SafeNext,
+    PermissionPolicy, PermissionRequiredLayer, SafeNext, UserPassesTestLayer,
 };
 use donjon::csrf::CsrfToken;
 use donjon::host::HostLayer;
@@ -103,7 +103,40 @@ fn pages() -> Router {
         .route("/keep/{value}", get(keep))
         .route("/kept", get(kept))
         .nest("/guarded", guarded)
+        .nest("/desk", desk())
+        .route("/may/{permission}", get(may))
+        .route("/as_bob", get(as_bob))
         .nest("/nested", Router::new().route("/page", get(async |_: LoggedIn| "nested")))
+}
+
+/// Pages that demand something of their users.
+fn desk() -> Router {
+    let page = |layer: PermissionRequiredLayer| get(async || "ran").layer(layer);
+    let both = PermissionPolicy::new("bank.view_desk").and("bank.use_till");
+    let staff = UserPassesTestLayer::new(|user| user.is_staff);
+    Router::new()
+        .route("/view", page(PermissionRequiredLayer::new("bank.view_desk")))
+        .route("/both", page(PermissionRequiredLayer::new(both.clone())))
+        .route("/django", page(PermissionRequiredLayer::new(both.redirect())))
+        .route("/staff", get(async || "ran").layer(staff))
+}
+
+async fn may(auth: Auth, Path(permission): Path<String>) -> Result<String, AuthError> {
+    let may = auth.has_perm(&permission).await?;
+    // Again, and the other way: one question to the store.
+    assert_eq!(may, auth.has_perms([permission.as_str()]).await?);
+    Ok(may.to_string())
+}
+
+/// What alice may do before bob logs in, and what he may do then.
+async fn as_bob(auth: Auth) -> Result<String, AuthError> {
+    let before = auth.permissions().await?;
+    let bob = auth.authenticate("bob", PASSWORD).await?.unwrap();
+    auth.login(&bob).await?;
+    let after = auth.permissions().await?;
+    auth.logout().await?;
+    let (nobody, nothing) = (auth.permissions().await?, auth.has_perms([]).await?);
+    Ok(format!("{before:?} {after:?} {nobody:?} {nothing}"))
 }
 
 async fn login(
@@ -637,6 +670,99 @@ async fn rule_6_next_leads_nowhere_else() {
 }
 
 #[tokio::test]
+async fn rule_7_visitors_are_sent_to_the_log_in_page_and_users_refused() {
+    let site = Site::new().await;
+    let (mut stranger, mut alice) = (site.browser(), site.logged_in("alice").await);
+    for path in ["/desk/view", "/desk/both", "/desk/django", "/desk/staff"] {
+        let reply = stranger.get(path).await;
+        let address = format!("/accounts/login/?next={path}");
+        assert_eq!((reply.status, reply.header("location")), (StatusCode::FOUND, &*address));
+        let reply = alice.get(path).await;
+        match path {
+            "/desk/django" => {
+                assert_eq!(
+                    (reply.status, reply.header("location")),
+                    (StatusCode::FOUND, &*address)
+                );
+            }
+            _ => assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}"),
+        }
+        assert_ne!(reply.text, "ran");
+    }
+}
+
+#[tokio::test]
+async fn rule_7_all_permissions_are_demanded_to_the_letter() {
+    let site = Site::new().await;
+    let mut alice = site.logged_in("alice").await;
+    let forbidden = StatusCode::FORBIDDEN;
+    for wrong in ["bank.view_des", "Bank.view_desk", "bank", "view_desk", "*", "shop.view_desk"] {
+        site.accounts.inner.grant(1, wrong).unwrap();
+        assert_eq!(alice.get("/desk/view").await.status, forbidden, "{wrong}");
+    }
+    site.accounts.inner.grant(1, "bank.use_till").unwrap();
+    assert_eq!(alice.get("/desk/both").await.status, forbidden);
+    site.accounts.inner.grant(1, "bank.view_desk").unwrap();
+    for path in ["/desk/view", "/desk/both", "/desk/django"] {
+        assert_eq!(alice.get(path).await.text, "ran", "{path}");
+    }
+    assert_eq!(alice.get("/desk/staff").await.status, forbidden, "that is another question");
+    assert_eq!(site.logged_in("bob").await.get("/desk/view").await.status, forbidden);
+    site.accounts.inner.revoke(1, "bank.view_desk");
+    assert_eq!(alice.get("/desk/view").await.status, forbidden, "from the next request on");
+}
+
+#[tokio::test]
+async fn rule_7_a_superuser_may_do_anything_and_who_is_not_active_nothing() {
+    let site = Site::new().await;
+    let mut alice = site.logged_in("alice").await;
+    site.accounts.inner.change(1, |user| user.is_superuser = true);
+    for path in ["/desk/view", "/desk/both", "/desk/django"] {
+        assert_eq!(alice.get(path).await.text, "ran", "{path}");
+    }
+    assert_eq!(alice.get("/may/no.such_permission").await.text, "true");
+    site.accounts.inner.change(1, |user| user.is_active = false);
+    assert_eq!(alice.get("/desk/view").await.status, StatusCode::FOUND);
+    assert_eq!(alice.get("/may/no.such_permission").await.text, "false");
+}
+
+#[tokio::test]
+async fn rule_7_a_test_is_asked_about_the_user() {
+    let site = Site::new().await;
+    site.accounts.inner.change(1, |user| user.is_staff = true);
+    assert_eq!(site.logged_in("alice").await.get("/desk/staff").await.text, "ran");
+    let reply = site.logged_in("bob").await.get("/desk/staff").await;
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn rule_7_permissions_are_asked_for_once_and_only_if_somebody_wants_to_know() {
+    let site = Site::new().await;
+    let mut alice = site.logged_in("alice").await;
+    let calls = async |browser: &mut Browser, path: &str| {
+        let before = site.accounts.calls();
+        browser.get(path).await;
+        site.accounts.calls() - before
+    };
+    assert_eq!(calls(&mut alice, "/who").await, 1);
+    assert_eq!(calls(&mut alice, "/may/bank.view_desk").await, 2, "the user, and what they may do");
+    assert_eq!(calls(&mut site.browser(), "/may/bank.view_desk").await, 0);
+    site.accounts.inner.change(1, |user| user.is_superuser = true);
+    assert_eq!(calls(&mut alice, "/may/bank.view_desk").await, 1);
+}
+
+#[tokio::test]
+async fn rule_7_permissions_are_of_who_is_logged_in_now() {
+    let site = Site::new().await;
+    let mut alice = site.logged_in("alice").await;
+    site.accounts.inner.grant(1, "bank.a").unwrap();
+    site.accounts.inner.grant(2, "bank.b").unwrap();
+    let text = alice.get("/as_bob").await.text;
+    let expected = r#"Permissions({"bank.a"}) Permissions({"bank.b"}) Permissions({}) false"#;
+    assert_eq!(text, expected);
+}
+
+#[tokio::test]
 async fn a_store_that_is_down_makes_nobody_a_stranger() {
     for sessions_fail in [true, false] {
         let site = Site::new().await;
@@ -646,7 +772,16 @@ async fn a_store_that_is_down_makes_nobody_a_stranger() {
             true => site.sessions.go_down(),
             false => site.accounts.go_down(),
         }
-        for path in ["/who", "/private", "/guarded/page", "/twice", "/login/alice/x"] {
+        for path in [
+            "/who",
+            "/private",
+            "/guarded/page",
+            "/desk/view",
+            "/desk/staff",
+            "/may/a.b",
+            "/twice",
+            "/login/alice/x",
+        ] {
             let reply = alice.get(path).await;
             let untouched = sessions_fail && path.starts_with("/login");
             let expected = if untouched { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -666,7 +801,16 @@ async fn a_store_that_is_down_makes_nobody_a_stranger() {
 #[tokio::test]
 async fn without_the_layer_of_sessions_whoever_asks_for_the_user_gets_500() {
     let router = pages().layer(AuthLayer::new(policy(&Keys::new(KEY)), people().await));
-    for path in ["/who", "/private", "/guarded/page", "/logout", "/next", "/login/alice/x"] {
+    for path in [
+        "/who",
+        "/private",
+        "/guarded/page",
+        "/desk/view",
+        "/desk/staff",
+        "/logout",
+        "/next",
+        "/login/alice/x",
+    ] {
         let reply = Browser::new(&router).get(path).await;
         assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
         let bare = Browser::new(&pages()).get(path).await;

@@ -10,16 +10,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use donjon::auth::AuthPolicy;
 use donjon::check::{Checks, Format, Level, Report, Target, catalogue, probe};
 use donjon::cors::{CorsBuilder, CorsPolicy};
-use donjon::csp::{CspPolicies, CspPolicy, Directive};
+use donjon::csp::{CspBuilder, CspPolicies, CspPolicy, Directive, Source};
 use donjon::csrf::{CsrfPolicy, Detail};
 use donjon::headers::{Framing, HeadersPolicy};
 use donjon::https::{HstsScope, HttpsPolicy};
+use donjon::isolation::IsolationPolicy;
+use donjon::routes::Routes;
 use donjon::session::{SessionHandle, SessionPolicy};
-use donjon::stack::{Stack, StackBuilder};
+use donjon::stack::{RoutePolicy, Stack, StackBuilder};
 use donjon_core::account::MemoryAccounts;
 use donjon_core::cookie::{CookieSettings, Scripts, Transport};
 use donjon_core::host::AllowedHosts;
@@ -173,7 +175,7 @@ fn rule_1_codes_are_those_of_django() {
 }
 
 #[test]
-fn rule_6_keys_are_judged_and_not_shown() {
+fn rule_7_keys_are_judged_and_not_shown() {
     let with = |keys: &Keys| {
         let accounts = Arc::new(MemoryAccounts::default());
         deploy(live(builder()).accounts(AuthPolicy::new(keys), accounts))
@@ -201,6 +203,101 @@ fn rule_1_exempt_routes_that_change_something() {
         report.findings().iter().filter(|finding| finding.rule().code() == "donjon.W073").collect();
     assert_eq!(exempt.len(), 1);
     assert_eq!(exempt[0].object(), "route POST /hook/");
+}
+
+#[test]
+fn rule_1_what_other_sites_may_load() {
+    let fires = |code: &str, stack: StackBuilder| {
+        let report = deploy(stack);
+        assert!(report.has(code), "{code}: {report}");
+    };
+    assert!(!deploy(builder()).has("donjon.W090"));
+    fires("donjon.W090", builder().danger_without_isolation());
+    fires("donjon.I092", builder().isolation(IsolationPolicy::default().allow_same_site()));
+    let clear = TrustedOrigins::new(["http://pay.example"]).unwrap();
+    fires("donjon.W093", builder().isolation(IsolationPolicy::default().trust(clear)));
+}
+
+/// The findings of a route of this policy that a site of strict defaults does not have.
+fn of_route(policy: RoutePolicy) -> Vec<String> {
+    let checks =
+        Checks::new().route(Target::new("/r/", [Method::GET, Method::POST]).policy(policy));
+    let report = builder().build().unwrap().check(&checks);
+    let named = |finding: &donjon::check::Finding| {
+        format!("{} {}", finding.rule().code(), finding.object())
+    };
+    let of_route = report.findings().iter().filter(|finding| finding.object().contains("/r/"));
+    of_route.map(named).collect()
+}
+
+#[test]
+fn rule_5_a_route_is_judged_as_it_is_sent() {
+    let quiet = [] as [&str; 0];
+    assert_eq!(of_route(RoutePolicy::new()), quiet);
+    assert_eq!(of_route(RoutePolicy::new().login_required().xframe_deny().cors_exempt()), quiet);
+    assert_eq!(of_route(RoutePolicy::new().csp_exempt()), ["donjon.W030 route /r/: csp"]);
+    let eval = |site: CspBuilder| site.allow(Directive::Script, Source::WASM_UNSAFE_EVAL);
+    assert_eq!(of_route(RoutePolicy::new().csp_update(eval)), quiet);
+    let defeated = CspPolicy::strict().update().danger_without(Directive::BaseUri).build().unwrap();
+    assert_eq!(
+        of_route(RoutePolicy::new().csp(defeated)),
+        ["donjon.W034 route /r/: csp: base-uri"]
+    );
+    let broken = |site: CspBuilder| site.report_uri("nowhere");
+    assert_eq!(of_route(RoutePolicy::new().csp_update(broken)), ["donjon.E044 route /r/: csp"]);
+}
+
+#[test]
+fn rule_5_a_routes_word_on_frames() {
+    let no_effect = ["donjon.I026 route /r/: frames"];
+    assert_eq!(of_route(RoutePolicy::new().xframe_sameorigin()), no_effect);
+    assert_eq!(of_route(RoutePolicy::new().xframe_exempt()), no_effect);
+    let own = |site: CspBuilder| site.directive(Directive::FrameAncestors, [Source::SELF]);
+    let both = RoutePolicy::new().xframe_sameorigin().csp_update(own);
+    assert_eq!(of_route(both), [] as [&str; 0]);
+    let neither = of_route(RoutePolicy::new().xframe_exempt().csp_exempt());
+    assert_eq!(neither, ["donjon.W030 route /r/: csp", "donjon.W027 route /r/: frames"]);
+}
+
+#[test]
+fn rule_5_a_routes_readers_and_exemptions() {
+    let cors = |builder: CorsBuilder| of_route(RoutePolicy::new().cors(builder.build().unwrap()));
+    let friend = || CorsPolicy::new(["https://app.example"]).allow_credentials();
+    assert_eq!(cors(friend()), [] as [&str; 0]);
+    let clear = CorsPolicy::new(["http://app.example"]).allow_credentials();
+    assert_eq!(cors(clear), ["donjon.W052 route /r/: cors: http://app.example"]);
+    let all = friend().allow_any_origin().danger_any_origin_with_credentials();
+    assert_eq!(cors(all), ["donjon.E050 route /r/: cors: any origin"]);
+    let shared = RoutePolicy::new().isolation_exempt();
+    assert_eq!(of_route(shared.clone()), [] as [&str; 0]);
+    assert_eq!(of_route(shared.login_required()), ["donjon.W091 route /r/: isolation_exempt"]);
+    assert_eq!(of_route(RoutePolicy::new().csrf_exempt()), ["donjon.W073 route POST /r/"]);
+}
+
+/// What the site has too is not said again of each route.
+#[test]
+fn rule_5_a_route_is_blamed_for_what_is_its_own() {
+    let defeated = CspPolicy::strict().update().danger_without(Directive::BaseUri).build().unwrap();
+    let own = RoutePolicy::new().csp(defeated.clone());
+    let checks = Checks::new().route(Target::new("/r/", [Method::GET]).policy(own));
+    let report = builder().csp(defeated).build().unwrap().check(&checks);
+    assert_eq!(codes(&report), ["donjon.W034"]);
+    assert_eq!(report.findings()[0].object(), "csp: base-uri");
+}
+
+#[test]
+fn routes_come_from_their_table() {
+    let ok = async || "";
+    let routes = Routes::<()>::new()
+        .path("/items/<int:id>/", get(ok).post(ok))
+        .csrf_exempt()
+        .path("/any/", any(ok))
+        .csrf_exempt();
+    let table = routes.table().unwrap();
+    let report = builder().build().unwrap().check(&Checks::new().routes(table.iter()));
+    let objects: Vec<_> = report.findings().iter().map(|finding| finding.object()).collect();
+    let any = "route POST, PUT, PATCH, DELETE /any/";
+    assert_eq!(objects, ["route POST /items/<int:id>/", any]);
 }
 
 #[test]
@@ -319,7 +416,7 @@ fn routes() -> Vec<Target> {
 }
 
 #[tokio::test]
-async fn rule_5_a_good_site_has_no_findings() {
+async fn rule_6_a_good_site_has_no_findings() {
     let report = probe(good(), HOST, &Checks::deploy().routes(routes())).await;
     assert_eq!(codes(&report), [] as [&str; 0], "{report}");
 }
@@ -349,7 +446,7 @@ fn assert_found(report: &Report, code: &str, object: &str) {
 }
 
 #[tokio::test]
-async fn rule_5_a_route_outside_of_the_stack() {
+async fn rule_6_a_route_outside_of_the_stack() {
     let router = Router::new().route("/bare/", get(async || "bare").post(async || "done"));
     let report = found("/bare/", [Method::GET, Method::POST], router).await;
     assert_found(
@@ -377,21 +474,21 @@ async fn rule_5_a_route_outside_of_the_stack() {
 }
 
 #[tokio::test]
-async fn rule_5_a_handler_that_refuses_an_empty_form_has_run_all_the_same() {
+async fn rule_6_a_handler_that_refuses_an_empty_form_has_run_all_the_same() {
     let router = Router::new().route("/bare/", post(async || StatusCode::UNPROCESSABLE_ENTITY));
     let report = found("/bare/", [Method::POST], router).await;
     assert_found(&report, "donjon.E110", "POST /bare/: without a proof → 422, cross-site → 422");
 }
 
 #[tokio::test]
-async fn rule_5_an_exempt_route_is_expected_to_pass() {
+async fn rule_6_an_exempt_route_is_expected_to_pass() {
     let router = Router::new().route("/hook/", post(async || "thanks"));
     let checks = Checks::new().route(Target::new("/hook/", [Method::POST]).csrf_exempt());
     assert!(!probe(good_with(router), HOST, &checks).await.has("donjon.E110"));
 }
 
 #[tokio::test]
-async fn rule_5_a_fallback_outside_of_the_stack() {
+async fn rule_6_a_fallback_outside_of_the_stack() {
     let inner = Router::new().route("/", get(async || "home"));
     let stack = live(builder()).build().unwrap();
     let router = inner.route_layer(stack.into_layer());
@@ -418,7 +515,7 @@ async fn cookies() -> impl IntoResponse {
 }
 
 #[tokio::test]
-async fn rule_5_the_flags_that_cookies_really_have() {
+async fn rule_6_the_flags_that_cookies_really_have() {
     let router = inside(Router::new().route("/c/", get(cookies)));
     let report = found("/c/", [Method::GET], router).await;
     assert_found(&report, "donjon.W120", "cookie \"plain\": /c/");
@@ -442,7 +539,7 @@ async fn reflect(request: Request<Body>) -> impl IntoResponse {
 }
 
 #[tokio::test]
-async fn rule_5_foreign_origins_that_may_read() {
+async fn rule_6_foreign_origins_that_may_read() {
     let router = inside(Router::new().route("/r/", get(reflect).options(reflect)));
     let report = found("/r/", [Method::GET, Method::OPTIONS], router).await;
     for origin in ["https://stranger.invalid", "null", "https://bank.example.stranger.invalid"] {
@@ -462,7 +559,7 @@ async fn rule_5_foreign_origins_that_may_read() {
 }
 
 #[tokio::test]
-async fn rule_5_errors_that_tell() {
+async fn rule_6_errors_that_tell() {
     let broken = async || {
         (StatusCode::INTERNAL_SERVER_ERROR, "thread 'main' panicked at src/ledger.rs:12:5")
     };
@@ -473,7 +570,7 @@ async fn rule_5_errors_that_tell() {
 }
 
 #[tokio::test]
-async fn rule_5_addresses_that_come_back() {
+async fn rule_6_addresses_that_come_back() {
     let echo = async |request: Request<Body>| {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let fields = form_urlencoded::parse(query.as_bytes());
@@ -492,7 +589,7 @@ async fn rule_5_addresses_that_come_back() {
 }
 
 #[tokio::test]
-async fn rule_5_trace_doubles_and_names_of_software() {
+async fn rule_6_trace_doubles_and_names_of_software() {
     let answer = async || {
         let mut headers = HeaderMap::new();
         headers.append("x-frame-options", HeaderValue::from_static("DENY"));
@@ -515,21 +612,21 @@ async fn panics() -> &'static str {
 }
 
 #[tokio::test]
-async fn rule_5_a_handler_that_panics() {
+async fn rule_6_a_handler_that_panics() {
     let router = inside(Router::new().route("/boom/", get(panics)));
     let report = found("/boom/", [Method::GET], router).await;
     assert_found(&report, "donjon.W190", "the handler panicked: GET /boom/");
 }
 
 #[tokio::test(start_paused = true)]
-async fn rule_5_a_handler_that_never_ends() {
+async fn rule_6_a_handler_that_never_ends() {
     let router = inside(Router::new().route("/slow/", get(std::future::pending::<&str>)));
     let report = found("/slow/", [Method::GET], router).await;
     assert_found(&report, "donjon.W190", "it took too long: GET /slow/");
 }
 
 #[test]
-fn rule_5_every_rule_for_routers_is_tested_above() {
+fn rule_6_every_rule_for_routers_is_tested_above() {
     let source: String = include_str!("check.rs").split_whitespace().collect();
     let routers = catalogue().filter(|rule| is_of_routers(rule.code()));
     for rule in routers {

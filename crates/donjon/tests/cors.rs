@@ -217,12 +217,14 @@ async fn rule_7_private_networks_stay_closed() {
 }
 
 #[tokio::test]
-async fn rule_8_a_long_origin_is_nobodys() {
+async fn rule_8_a_long_origin_or_two_are_nobodys() {
     let any = || alone(CorsPolicy::new([]).danger_any_origin_with_credentials());
     let origin = |length: usize| format!("https://{}", "a".repeat(length - "https://".len()));
     let (longest, longer) = (origin(MAX_ORIGIN), origin(MAX_ORIGIN + 1));
     assert_eq!(allowed(&ask(any(), from(&longest, "GET", "/")).await), longest);
     assert!(is_closed(&ask(any(), from(&longer, "GET", "/")).await));
+    let twice = from(APP, "GET", "/").header(header::ORIGIN, APP);
+    assert!(is_closed(&ask(alone(app()), twice).await));
 }
 
 #[tokio::test]

@@ -98,7 +98,13 @@ const RESERVED: &[Reserved] = &[
     // Reading a body: each of these has a limit.
     Reserved {
         names: &["BodyExt", "Limited"],
-        places: &["donjon/csrf/body.rs", "donjon/form/extract.rs", "donjon/csp/report/endpoint.rs"],
+        places: &[
+            "donjon/csrf/body.rs",
+            "donjon/form/extract.rs",
+            "donjon/csp/report/endpoint.rs",
+            // The body of an answer, of which the probe reads the beginning.
+            "donjon/check/probe/ask.rs",
+        ],
     },
     Reserved { names: &["rustls", "tokio_rustls"], places: &["donjon/serve/"] },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },

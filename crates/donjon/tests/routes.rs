@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use donjon::auth::{Auth, AuthError, AuthPolicy};
+use donjon::auth::{Auth, AuthError, AuthPolicy, PermissionPolicy};
 use donjon::cors::CorsPolicy;
 use donjon::csp::{CspPolicy, Directive, Source};
 use donjon::names::PathError;
@@ -348,8 +348,14 @@ async fn rule_3_all_mistakes_are_said_at_once() {
         .name("y:z")
         .include("/d/", "shop", Routes::new().path("/", ok()))
         .csrf_exempt()
-        .include("/e/", "shop", Routes::new().path("/", ok()).not_found(async || ""));
+        .include("/e/", "shop", Routes::new().path("/", ok()).not_found(async || ""))
+        .path("/f/", ok())
+        .permission_required(PermissionPolicy::new("bank.fine").and("desk").and(""));
     let path = |path: &str, error| RoutesError::Path { path: path.to_owned(), error };
+    let permission = |permission: &str| RoutesError::Permission {
+        path: "/f/".to_owned(),
+        permission: permission.to_owned(),
+    };
     let mut found = mistakes(routes).await;
     let mut expected = vec![
         RoutesError::NoRoute("login_required"),
@@ -357,6 +363,8 @@ async fn rule_3_all_mistakes_are_said_at_once() {
         RoutesError::Name("y:z".to_owned()),
         RoutesError::NamespaceTaken("shop".to_owned()),
         RoutesError::NotFoundInside("/e/".to_owned()),
+        permission("desk"),
+        permission(""),
         path("/a/{id}/", PathError::Taken("/a/{id}/".to_owned())),
         path("/b/<float:id>/", PathError::Converter("float".to_owned())),
     ];
@@ -405,6 +413,51 @@ async fn rule_5_an_include_is_protected_as_a_whole() {
     assert_eq!(browser.send(forged("/api/hook/"), Body::empty()).await.text, "ran");
     let refused = browser.send(forged("/api/form/"), Body::empty()).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn rule_5_a_permission_that_an_include_demands_stays_demanded() {
+    let staff = Routes::new()
+        .protect_all(RoutePolicy::new().permission_required("bank.view_desk"))
+        .path("/", get(async || "ran"))
+        .path("/users/", get(async || "ran"))
+        .login_required()
+        .path("/till/", get(async || "ran"))
+        .permission_required("bank.use_till")
+        .path("/open/", get(async || "ran"))
+        .login_not_required();
+    let routes = Routes::new()
+        .path("/enter/", get(enter))
+        .include("/desk/", "desk", staff)
+        .path("/hook/", get(async || "ran").post(async || "ran"))
+        .permission_required("bank.view_desk");
+    let accounts = people().await;
+    let router = routes.into_router(stack(&accounts), templates()).unwrap();
+    let mut browser = Browser::new(&router);
+    let reply = browser.get("/desk/").await;
+    assert_eq!(
+        (reply.status, reply.header("location")),
+        (StatusCode::FOUND, "/enter/?next=/desk/")
+    );
+    let reply = browser.post("/hook/", &[]).await;
+    assert_eq!(reply.status, StatusCode::FORBIDDEN, "a forgery is refused before the guard asks");
+    browser.get("/enter/").await;
+    let paths = ["/desk/", "/desk/users/", "/desk/till/", "/hook/", "/desk/open/"];
+    for (granted, open) in [(None, 1), (Some("bank.view_desk"), 4), (Some("bank.use_till"), 5)] {
+        granted.map(|permission| accounts.inner.grant(1, permission).unwrap());
+        let mut ran = 0;
+        for path in paths {
+            let reply = browser.get(path).await;
+            let expected = if reply.text == "ran" { StatusCode::OK } else { StatusCode::FORBIDDEN };
+            assert_eq!(
+                (reply.status, reply.header("x-frame-options")),
+                (expected, "DENY"),
+                "{path}"
+            );
+            ran += usize::from(reply.status == StatusCode::OK);
+        }
+        assert_eq!(ran, open, "{granted:?}");
+    }
 }
 
 #[tokio::test]
@@ -541,17 +594,21 @@ fn a_table_shows_what_protects_each_route() {
         .path("/hook/", post(async || ""))
         .csrf_exempt()
         .csp_exempt()
+        .isolation_exempt()
         .path("/ajax/", axum::routing::any(async || ""))
         .name("ajax")
         .ensure_csrf_cookie()
         .cors_exempt()
+        .path("/desk/", get(async || ""))
+        .permission_required("bank.view_desk")
         .include("/staff/", "staff", staff);
     let table = routes.table().unwrap();
     let expected = "\
-PATH             NAME        METHODS        CSRF                     ACCESS     FRAMES       CSP     CORS
-/hook/           -           POST           exempt                   everybody  site         exempt  site
-/ajax/           ajax        any            checked, cookie ensured  everybody  site         site    nobody
-/staff/<int:id>/ staff:item  GET HEAD POST  checked                  users      same origin  site    site
+PATH             NAME        METHODS        CSRF                     ACCESS     FRAMES       CSP     CORS    ISOLATION
+/hook/           -           POST           exempt                   everybody  site         exempt  site    exempt
+/ajax/           ajax        any            checked, cookie ensured  everybody  site         site    nobody  site
+/desk/           -           GET HEAD       checked                  bank.view_desk  site    site    site    site
+/staff/<int:id>/ staff:item  GET HEAD POST  checked                  users      same origin  site    site    site
 ";
     let squeezed = |text: &str| {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -307,7 +307,7 @@ async fn every_refusal_has_all_headers() {
         for (what, request, body, status) in [
             ("a forgery", from_friend("POST", "/cart"), "", 403),
             ("a forgery by a form", from_friend("POST", "/form"), "a=b", 403),
-            ("a form of one field too long", with_token("/form", form), &*long, 413),
+            ("a form of one field too long", with_token("/form", form), &*long, 400),
             ("a body that is too long", with_token("/small", "text/plain"), "more than ten", 413),
             ("no route", from_friend("GET", "/nowhere"), "", 404),
             ("no file", from_friend("GET", "/src/none.rs"), "", 404),

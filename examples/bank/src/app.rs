@@ -97,7 +97,7 @@ impl Place {
                 "Another origin than the bank’s, for the port is another, and yet the same site: the bank’s SameSite=Lax cookies travel. The bank’s CORS policy names this origin and allows it cookies, so this page may read; its CSRF policy names it too, so this page may write, with a token."
             }
             Self::Neighbour => {
-                "The very same page on the attacker’s server. Cookies don’t know ports, so the browser sends Alice’s along, and the bank answers with her balance. But the bank doesn’t say that this origin may read, and so the browser keeps the answer from the page."
+                "The very same page on the attacker’s server. Cookies don’t know ports, so the browser sends Alice’s along, and says in Sec-Fetch-Site that another origin asks. The bank doesn’t name this origin among its readers, so it refuses what comes with cookies before it looks at them, and the browser keeps even the refusal from the page."
             }
             Self::Stranger => {
                 "To a browser localhost is a top-level domain like com: this host is another site than the bank’s, and its SameSite=Lax cookies stay at home. The bank doesn’t name this origin either. If your front end lives on another site, no CORS setting makes Lax cookies travel: give it a host below the API’s domain."

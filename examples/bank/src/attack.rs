@@ -18,7 +18,7 @@ pub struct Attack {
 }
 
 /// All attacks, in the order of the page.
-pub static ATTACKS: [Attack; 10] = [
+pub static ATTACKS: [Attack; 11] = [
     Attack {
         id: "form",
         title: "A hidden form",
@@ -32,8 +32,16 @@ pub static ATTACKS: [Attack; 10] = [
         title: "An image that is none",
         how: "Two images, whose addresses are meant to send money and to log Alice out.",
         code: "<img src=\"{bank}/transfer/?to=bob&amount=100\">\n<img src=\"{bank}/accounts/logout/\">",
-        lesson: "A GET passes the check, because it must change nothing. The bank keeps its side of that bargain: the transfer’s address only shows a form, and logging out takes a POST.",
+        lesson: "To CSRF’s check a GET is harmless, and the bank sees to it that it is: the transfer’s address only shows a form, and logging out takes a POST. Where Alice’s cookies come along, the request doesn’t get so far: other sites may link to the bank, and load nothing of it.",
         requests: 2,
+    },
+    Attack {
+        id: "read",
+        title: "A look into the account",
+        how: "A script, an image and a fetch load what the bank shows to Alice. The attacker can’t see it; whether it loads, how long that takes and how large it is would tell enough.",
+        code: "<script src=\"{bank}/api/me/\"></script>\n<img src=\"{bank}/account/\">\n<script>fetch(\"{bank}/account/\", { mode: \"no-cors\", credentials: \"include\" })</script>",
+        lesson: "No check of forgeries looks at a request that only reads. The bank isolates itself: what comes with cookies from another origin, and is no link that somebody followed, is refused before the session is asked. What is answered, the browser keeps from other origins, as Cross-Origin-Resource-Policy tells it.",
+        requests: 3,
     },
     Attack {
         id: "fetch",

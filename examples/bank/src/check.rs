@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use donjon::check::{Checks, Format, Level, Report, Target, probe};
 use donjon::password::{Passwords, Pbkdf2};
+use donjon::routes::RouteInfo;
 use donjon_core::entropy::{ALPHANUMERIC, string};
 use donjon_core::secret::Keys;
 use donjon_db::Database;
-use http::Method;
 
 use crate::key;
 use crate::options::OptionsError;
@@ -101,36 +101,29 @@ pub async fn check(
         Some(keys) => keys,
         None => Keys::new(string::<{ key::MIN_LENGTH }>(ALPHANUMERIC).as_str()),
     };
-    let checks = options.checks().routes(routes());
+    let checks = options.checks().routes(routes()?);
     let memory = Database::sqlite_in_memory().await?;
     // The people's passwords are no secret, and hashing them well takes seconds.
     let cheap = Passwords::new(Pbkdf2::with_iterations(1));
     let (router, bank) = start::site(&memory, &keys, cheap).await?;
     let bank = Bank { passwords: Passwords::default(), ..bank };
     let bare = Arc::new(assets::bare_pages().map_err(SiteError::from)?);
-    let stack = site::stack(&bank, &memory, &keys, bare).map_err(SiteError::from)?;
+    let stack = site::stack(&bank, &memory, &keys, bare)?;
     Ok(stack.check(&checks).join(probe(router, HOST, &checks).await))
 }
 
 /// What the bank answers.
-fn routes() -> Vec<Target> {
-    let page = |path: &str| Target::new(path, [Method::GET]);
-    let form = |path: &str| Target::new(path, [Method::GET, Method::POST]);
-    let action = |path: &str| Target::new(path, [Method::POST]);
-    vec![
-        page("/"),
-        form("/accounts/login/"),
-        action("/accounts/logout/"),
-        page("/account/"),
-        form("/transfer/"),
-        form("/form/"),
-        page("/ajax/"),
-        action("/api/add-item/"),
-        form("/upload/"),
-        page("/attacks/"),
-        page("/static/{name}").example("/static/bank.css"),
-    ]
+fn routes() -> Result<Vec<Target>, SiteError> {
+    let table = site::table()?;
+    let target = |route: &RouteInfo| match route.path.as_str() {
+        FILES => Target::from(route).example("/static/bank.css"),
+        _ => Target::from(route),
+    };
+    Ok(table.iter().map(target).collect())
 }
+
+/// The route of the files, which finds none of the name that the probe would make up.
+const FILES: &str = "/static/<name>";
 
 #[cfg(test)]
 mod tests {
@@ -166,6 +159,13 @@ mod tests {
         let database = folder.path().join("bank.sqlite3");
         let _ = check(&CheckOptions::default(), &database, None).await.unwrap();
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn every_route_is_looked_at() {
+        let targets = routes().unwrap();
+        assert_eq!(targets.len(), site::table().unwrap().iter().count());
+        assert!(targets.iter().any(|target| target.path() == FILES));
     }
 
     #[tokio::test]

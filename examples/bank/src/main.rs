@@ -1,5 +1,6 @@
 //! `bank`: opens the bank, the attacker's site and the front end, and says where.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -48,7 +49,8 @@ async fn look(options: &CheckOptions, database: &Path) -> ExitCode {
     match options.format {
         Format::Text if fails => eprintln!("SystemCheckError: {text}"),
         Format::Text if !report.findings().is_empty() => eprintln!("{text}"),
-        _ => println!("{text}"),
+        // A reader who closes early, like `head`, has seen enough.
+        _ => drop(writeln!(io::stdout(), "{text}")),
     }
     if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use donjon::csrf::{CsrfPolicy, Decision, Failure, Reason, decide};
+use donjon::isolation::{self, IsolationPolicy, Readers};
 use donjon_core::cookie::Cookies;
 use donjon_html::context;
 use donjon_html::template::Value;
@@ -29,9 +30,11 @@ pub const MAX_TEXT: usize = 200;
 /// The cookies whose coming along is worth telling.
 const TOLD_COOKIES: [&str; 2] = ["sessionid", "csrftoken"];
 
-/// A rule of `donjon::csrf`, by the number in its documentation.
+/// A rule of one of Donjon's rooms, by the number in its documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Rule {
+    /// The room: `csrf` or `isolation`.
+    pub room: &'static str,
     /// The number.
     pub number: u8,
     /// What the rule is about.
@@ -54,8 +57,12 @@ impl Rule {
             Reason::Duplicate(_) => (11, "nothing twice"),
             _ => (9, "token and secret agree"),
         };
-        Self { number, name }
+        Self { room: "csrf", number, name }
     }
+
+    /// What other sites may not load.
+    const ISOLATION: Self =
+        Self { room: "isolation", number: 4, name: "other sites may link, and load nothing" };
 }
 
 /// Why a request was refused; the failure view leaves it in the response.
@@ -79,6 +86,30 @@ impl Refusal {
             also: also(failure),
         }
     }
+
+    /// What isolation, which has no failure view, refused: it is asked once more.
+    fn by_isolation(method: &Method, headers: &HeaderMap, status: StatusCode) -> Option<Self> {
+        let policy = IsolationPolicy::default();
+        match isolation::decide(&policy, method, headers, Readers::Nobody) {
+            isolation::Decision::Refuse(reason, _) if status == StatusCode::FORBIDDEN => {
+                Some(Self { rule: Rule::ISOLATION, reason: sentence(reason), also: None })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The reason as a sentence of its own.
+fn sentence(reason: isolation::Reason) -> String {
+    match reason {
+        isolation::Reason::NotNavigation => {
+            "Another site loads it for a page of its own, and is no link that somebody followed."
+        }
+        isolation::Reason::Framed => "Another site shows it in a frame.",
+        isolation::Reason::Embedded => "Another site loads it into what is no window.",
+        _ => "The browser says nothing that browsers say.",
+    }
+    .to_owned()
 }
 
 /// The proofs that lie behind Fetch Metadata: Django's look at the origin, and the secret.
@@ -129,7 +160,9 @@ pub struct Answer {
 
 impl From<&Answer> for Value {
     fn from(answer: &Answer) -> Self {
-        let rule = answer.rule.map(|rule| context! { number: rule.number, name: rule.name });
+        let rule = answer
+            .rule
+            .map(|rule| context! { room: rule.room, number: rule.number, name: rule.name });
         context! {
             title: attack::find(answer.attack).map(|attack| attack.title),
             method: answer.method.as_str(),
@@ -201,15 +234,20 @@ pub async fn watch(State(witness): State<Witness>, request: Request, next: Next)
     let (method, path) = (request.method().clone(), shortened(request.uri().path()));
     let headers = request.headers().clone();
     let response = next.run(request).await;
-    let refusal = response.extensions().get::<Refusal>();
+    let status = response.status();
+    let refusal = response.extensions().get().cloned();
+    let refusal = refusal.or_else(|| Refusal::by_isolation(&method, &headers, status));
+    let rule = refusal.as_ref().map(|refusal| refusal.rule);
+    let (reason, also) =
+        refusal.map_or((None, None), |refusal| (Some(refusal.reason), refusal.also));
     witness.note(Answer {
         attack: attack.id,
         run,
-        status: response.status().as_u16(),
-        rule: refusal.map(|refusal| refusal.rule),
-        reason: refusal.map(|refusal| refusal.reason.clone()),
-        also: refusal.and_then(|refusal| refusal.also.clone()),
-        meaning: meaning(&method, response.status()),
+        status: status.as_u16(),
+        rule,
+        reason,
+        also,
+        meaning: meaning(&method, status),
         method: shortened(method.as_str()),
         path,
         origin: text(&headers, header::ORIGIN.as_str()),
@@ -236,6 +274,7 @@ fn meaning(method: &Method, status: StatusCode) -> &'static str {
         }
         (_, StatusCode::METHOD_NOT_ALLOWED) => "This address does not take that method.",
         (&Method::GET, StatusCode::OK) => "A GET only shows the form; it moves nothing.",
+        (_, StatusCode::UNAUTHORIZED) => "Without cookies this is nobody’s balance.",
         (_, StatusCode::FOUND) => "The bank does not know this visitor, and asks for a log-in.",
         (_, StatusCode::UNSUPPORTED_MEDIA_TYPE) => "The API takes application/json only.",
         _ => "The request was answered.",

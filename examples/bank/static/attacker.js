@@ -43,6 +43,17 @@ function submit(action, fields, enctype) {
   hidden.submit();
 }
 
+// Does the page get this script or image?
+function loads(element) {
+  element.hidden = true;
+  const loaded = new Promise((resolve) => {
+    element.addEventListener("load", () => resolve(true));
+    element.addEventListener("error", () => resolve(false));
+  });
+  document.body.append(element);
+  return loaded;
+}
+
 // The answer is of no interest, and out of reach anyway.
 function send(url, options) {
   fetch(url, { method: "POST", credentials: "include", ...options }).catch(() => {});
@@ -73,6 +84,17 @@ const ATTACKS = {
 
   "stolen-token"(at) {
     submit(at("/transfer/"), { ...theft, csrfmiddlewaretoken: random(64) });
+  },
+
+  async read(at) {
+    const read = await Promise.all([
+      loads(Object.assign(document.createElement("script"), { src: at("/api/me/") })),
+      loads(Object.assign(new Image(), { src: at("/account/") })),
+      fetch(at("/account/"), { mode: "no-cors", credentials: "include" }).then(() => true, () => false),
+    ]);
+    return { note: read.includes(true)
+      ? "The browser gave this page an answer of the bank’s."
+      : "Script, image and fetch failed alike: the browser kept every answer from this page." };
   },
 
   async "other-user"(at) {
@@ -138,7 +160,7 @@ function element(name, text, ...children) {
 
 function said(answer) {
   if (!answer.rule) return `Answered ${answer.status}. ${answer.meaning}`;
-  return `Refused (${answer.status}) by rule ${answer.rule.number}, ${answer.rule.name}. ${answer.reason}`;
+  return `Refused (${answer.status}) by rule ${answer.rule.number} of ${answer.rule.room}, ${answer.rule.name}. ${answer.reason}`;
 }
 
 function line(answer) {
@@ -147,7 +169,7 @@ function line(answer) {
   if (answer.also) line.append(element("small", "Had that rule not been there: " + answer.also));
   line.append(element("small", `Sec-Fetch-Site: ${answer.fetch_site || "none sent"} · Origin: ${answer.origin || "none sent"} · ${cookies}`));
   line.dataset.status = answer.status;
-  line.dataset.rule = answer.rule ? answer.rule.number : "";
+  line.dataset.rule = answer.rule ? `${answer.rule.room} ${answer.rule.number}` : "";
   return line;
 }
 
@@ -180,7 +202,7 @@ async function attack(card) {
     const { balances } = await verdict(run);
     const staged = await ATTACKS[attack](at);
     show(card, await answered(run, Number(requests)), balances, Number(requests), staged?.note);
-    staged?.clean();
+    staged?.clean?.();
   } finally {
     button.disabled = false;
     card.dataset.done = run;

@@ -1,9 +1,9 @@
 //! Accounts in this process's memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{AccountStore, EncodedPassword, NewUser, User, UserCreation};
+use super::{AccountStore, EncodedPassword, NewUser, Permissions, User, UserCreation};
 use crate::clock::UnixTime;
 use crate::session::StoreError;
 
@@ -21,6 +21,8 @@ struct Accounts {
     /// The user of id 1 is the first.
     users: Vec<Arc<User>>,
     ids: HashMap<String, i64>,
+    /// What each user was granted.
+    granted: HashMap<i64, BTreeSet<String>>,
 }
 
 impl Accounts {
@@ -34,6 +36,18 @@ impl Accounts {
         self.ids.insert(user.username.clone(), id);
         self.users.push(user.clone());
         user
+    }
+
+    fn permissions(&self, id: i64) -> Permissions {
+        match self.user(id) {
+            Some(user) if user.is_active && user.is_superuser => {
+                self.granted.values().flatten().cloned().collect()
+            }
+            Some(user) if user.is_active => {
+                self.granted.get(&id).into_iter().flatten().cloned().collect()
+            }
+            _ => Permissions::default(),
+        }
     }
 }
 
@@ -72,6 +86,24 @@ impl MemoryAccounts {
         changed.username.clone_from(&slot.username);
         *slot = Arc::new(changed);
         Some(slot.clone())
+    }
+
+    /// Lets the user of this id do this, `app.codename`, from now on; `None` if there is no such user.
+    ///
+    /// There are no groups here, and there is no list of permissions: all that there are is what
+    /// somebody was granted.
+    pub fn grant(&self, id: i64, permission: impl Into<String>) -> Option<()> {
+        let mut accounts = self.lock();
+        accounts.user(id)?;
+        accounts.granted.entry(id).or_default().insert(permission.into());
+        Some(())
+    }
+
+    /// Takes what was granted, if it was.
+    pub fn revoke(&self, id: i64, permission: &str) {
+        if let Some(granted) = self.lock().granted.get_mut(&id) {
+            granted.remove(permission);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Accounts> {
@@ -114,6 +146,10 @@ impl AccountStore for MemoryAccounts {
 
     async fn set_last_login(&self, id: i64, at: UnixTime) -> Result<(), StoreError> {
         self.change_or_fail(id, |user| user.last_login = Some(at))
+    }
+
+    async fn permissions(&self, id: i64) -> Result<Permissions, StoreError> {
+        Ok(self.lock().permissions(id))
     }
 }
 
@@ -175,6 +211,29 @@ mod tests {
         assert_eq!((user.id, user.username.as_str(), user.is_active), (1, "alice", false));
         assert_eq!(user.password.expose(), "new");
         assert_eq!(user.last_login, Some(UnixTime::from_seconds(2)));
+    }
+
+    #[test]
+    fn rule_3_a_superuser_has_all_and_who_is_not_active_none() {
+        let accounts = MemoryAccounts::default();
+        for name in ["alice", "bob", "root"] {
+            create(&accounts, name).unwrap();
+        }
+        accounts.grant(1, "bank.add_transfer").unwrap();
+        accounts.grant(2, "bank.view_transfer").unwrap();
+        accounts.change(3, |user| user.is_superuser = true);
+        let of = |id| ready(accounts.permissions(id)).unwrap();
+        let names = |id| of(id).iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(names(1), ["bank.add_transfer"]);
+        assert_eq!(names(3), ["bank.add_transfer", "bank.view_transfer"]);
+        for id in [1, 3] {
+            accounts.change(id, |user| user.is_active = false);
+            assert_eq!(of(id), Permissions::default());
+        }
+        accounts.revoke(2, "bank.view_transfer");
+        accounts.revoke(9, "bank.view_transfer");
+        assert_eq!((of(2), of(9), of(-1)), Default::default());
+        assert!(accounts.grant(9, "bank.add_transfer").is_none());
     }
 
     #[test]

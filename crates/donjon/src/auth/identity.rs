@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use donjon_core::account::{DynAccountStore, User};
+use donjon_core::account::{DynAccountStore, Permissions, User};
 use donjon_core::event::Event;
 use donjon_core::secret::equal;
 use donjon_core::session::{Rotation, Session, SessionData, SessionError, StoreError};
@@ -35,6 +35,8 @@ struct Inner {
     /// What the browser asked for: a router nested further in sees less of it.
     asked: Uri,
     user: Mutex<Known>,
+    /// What that very user may do, once somebody asked.
+    permitted: Mutex<Option<(Arc<User>, Arc<Permissions>)>>,
 }
 
 /// What is known of the user so far.
@@ -106,7 +108,8 @@ impl Auth {
         asked: Uri,
     ) -> Self {
         let user = Mutex::new(Known::NotAsked);
-        Self(Arc::new(Inner { context, session, rotation, asked, user }))
+        let permitted = Mutex::new(None);
+        Self(Arc::new(Inner { context, session, rotation, asked, user, permitted }))
     }
 
     /// The log-in page, with the way back to what the browser asked for.
@@ -138,6 +141,57 @@ impl Auth {
         let user = self.recognise().await?;
         self.know(user.clone());
         Ok(user)
+    }
+
+    /// What the visitor may do: nothing, if nobody is logged in; everything that there is, for a
+    /// superuser. Asks the store once for each user of the request, so that what is granted meanwhile
+    /// counts from the next request on. Django: `get_all_permissions`.
+    ///
+    /// # Errors
+    /// As [`Auth::user`].
+    pub async fn permissions(&self) -> Result<Arc<Permissions>, AuthError> {
+        let Some(user) = self.user().await? else { return Ok(Arc::default()) };
+        if let Some(permissions) = self.permitted(&user) {
+            return Ok(permissions);
+        }
+        let permissions = Arc::new(self.0.context.accounts.permissions(user.id).await?);
+        *self.0.permitted.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((user, Arc::clone(&permissions)));
+        Ok(permissions)
+    }
+
+    /// What is known of the permissions of this user, and not of one who was logged in before.
+    fn permitted(&self, user: &Arc<User>) -> Option<Arc<Permissions>> {
+        let known = self.0.permitted.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().filter(|(whose, _)| Arc::ptr_eq(whose, user)).map(|(_, known)| known.clone())
+    }
+
+    /// May the visitor do this, `app.codename`? Superusers may do anything, also what no permission
+    /// is of. Django: `has_perm`.
+    ///
+    /// # Errors
+    /// As [`Auth::user`].
+    pub async fn has_perm(&self, permission: &str) -> Result<bool, AuthError> {
+        self.has_perms([permission]).await
+    }
+
+    /// May the visitor do all of these? Nobody who is not logged in may, even if there are none.
+    /// Django: `has_perms`.
+    ///
+    /// # Errors
+    /// As [`Auth::user`].
+    pub async fn has_perms<'a>(
+        &self,
+        permissions: impl IntoIterator<Item = &'a str>,
+    ) -> Result<bool, AuthError> {
+        match self.user().await? {
+            None => Ok(false),
+            Some(user) if user.is_superuser => Ok(user.is_active),
+            Some(_) => {
+                let has = self.permissions().await?;
+                Ok(permissions.into_iter().all(|permission| has.contains(permission)))
+            }
+        }
     }
 
     /// Rules 2 and 3.

@@ -1,4 +1,4 @@
-//! Who the visitor is: logging in and out, the user of a request, and pages for users only.
+//! Who the visitor is: logging in and out, the user of a request, and pages for some users only.
 //!
 //! Stops: session fixation (a key planted before the log-in), CSRF secrets planted before it,
 //! sessions that survive a change of password, accounts found out by timing, and open redirects
@@ -14,6 +14,9 @@
 //! 5. A log-in costs one hash, whether there is such a user or not.
 //! 6. A page for users sends others to the log-in page, with `next` for the way back; that is followed
 //!    only to this site's own addresses.
+//! 7. A page for users of some permission refuses other users with 403, or sends them to the log-in page
+//!    where the policy says so. Permissions are asked for when a page demands one, and once. A superuser
+//!    has every permission.
 //!
 //! Spec: Django's `django/contrib/auth/__init__.py`, `backends.py`, `decorators.py`.
 
@@ -22,11 +25,16 @@ mod extract;
 mod guard;
 mod identity;
 mod layer;
+mod permission;
 mod policy;
 
 #[cfg(feature = "axum")]
 pub use extract::{CurrentUser, LoggedIn, MissingAuthLayer, Refused, SafeNext};
-pub use guard::{LoginRequired, LoginRequiredLayer, login_address};
+pub(crate) use guard::GuardLayer;
+pub use guard::{
+    Guard, LoginRequiredLayer, PermissionRequiredLayer, UserPassesTestLayer, login_address,
+};
 pub use identity::{Auth, AuthError};
 pub use layer::{AuthLayer, Auths};
+pub use permission::PermissionPolicy;
 pub use policy::{AuthPolicy, BACKEND};

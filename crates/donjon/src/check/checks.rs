@@ -4,6 +4,22 @@ use donjon_core::secret::{KeyWeakness, Keys, SecretKey};
 use http::Method;
 
 use super::finding::When;
+#[cfg(feature = "axum")]
+use crate::routes::{Methods, RouteInfo};
+use crate::stack::{CsrfRule, RoutePolicy};
+
+/// What a route answers that answers all methods; CONNECT is for proxies.
+#[cfg(feature = "axum")]
+const ALL_METHODS: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+];
 
 /// What is asked.
 ///
@@ -72,22 +88,30 @@ impl Checks {
     }
 }
 
-/// A route, as far as a check needs to know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A route, as far as a check needs to know it. Those of [`Routes`](crate::routes::Routes) are in their
+/// table: `Checks::routes(table.iter())`.
+#[derive(Clone, Debug)]
 pub struct Target {
     path: String,
     example: String,
     methods: Vec<Method>,
-    csrf: CsrfCheck,
+    policy: RoutePolicy,
 }
 
-/// Are a route's requests checked for forgeries?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CsrfCheck {
-    /// Yes.
-    Checked,
-    /// No: Django's `@csrf_exempt`.
-    Exempt,
+#[cfg(feature = "axum")]
+impl From<&RouteInfo> for Target {
+    fn from(route: &RouteInfo) -> Self {
+        let methods = match &route.methods {
+            Methods::Some(names) => names.iter().filter_map(|name| name.parse().ok()).collect(),
+            Methods::Any => ALL_METHODS.to_vec(),
+        };
+        Self {
+            path: route.path.clone(),
+            example: route.example.clone(),
+            methods,
+            policy: route.policy.clone(),
+        }
+    }
 }
 
 impl Target {
@@ -100,15 +124,21 @@ impl Target {
             example: example(&path),
             path,
             methods: methods.into_iter().collect(),
-            csrf: CsrfCheck::Checked,
+            policy: RoutePolicy::new(),
         }
     }
 
     /// The route is exempt from the CSRF check.
     #[must_use]
     pub fn csrf_exempt(mut self) -> Self {
-        self.csrf = CsrfCheck::Exempt;
+        self.policy = self.policy.csrf_exempt();
         self
+    }
+
+    /// What the route says of its own.
+    #[must_use]
+    pub fn policy(self, policy: RoutePolicy) -> Self {
+        Self { policy, ..self }
     }
 
     /// Asks for this path instead of one with `1` for each parameter.
@@ -134,8 +164,12 @@ impl Target {
         self.methods.iter().filter(|method| !is_safe(method))
     }
 
-    pub(super) fn csrf(&self) -> CsrfCheck {
-        self.csrf
+    pub(super) fn is_csrf_exempt(&self) -> bool {
+        self.policy.csrf_rule() == CsrfRule::Exempt
+    }
+
+    pub(super) fn own_policy(&self) -> &RoutePolicy {
+        &self.policy
     }
 
     #[cfg(feature = "axum")]

@@ -11,6 +11,7 @@ use super::directives::Directives;
 use crate::auth::AuthPolicy;
 use crate::cors::CorsPolicy;
 use crate::csrf::{Detail, Provenance};
+use crate::isolation::IsolationPolicy;
 use crate::stack::{Policies, Stack};
 
 /// All that the rules look at.
@@ -28,13 +29,22 @@ pub(super) struct Facts {
     pub(super) headers: HeaderMap,
     pub(super) csp: Option<Directives>,
     pub(super) cors: Option<Cors>,
+    pub(super) isolation: Option<Isolation>,
     pub(super) session_cookie: Option<CookieSettings>,
     pub(super) csrf_cookie: Option<CookieSettings>,
     pub(super) csrf: Csrf,
     pub(super) accounts: Option<Accounts>,
     /// Why each key may be guessed, the current one first.
     pub(super) keys: Vec<Vec<KeyWeakness>>,
-    pub(super) routes: Vec<Target>,
+    pub(super) routes: Vec<Route>,
+}
+
+/// A route, and what is sent with it.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) target: Target,
+    /// The site's facts with the route's own word; none where that makes a policy which is refused.
+    pub(super) facts: Option<Facts>,
 }
 
 /// The hosts that the site answers to.
@@ -73,6 +83,13 @@ pub(super) struct Cors {
     pub(super) loose_patterns: Vec<String>,
 }
 
+/// Who else may load what belongs to a visitor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Isolation {
+    pub(super) siblings: bool,
+    pub(super) trusted: Vec<String>,
+}
+
 /// How forgeries are told.
 #[derive(Clone, Debug)]
 pub(super) struct Csrf {
@@ -90,18 +107,29 @@ pub(super) struct Accounts {
 
 impl Facts {
     pub(super) fn of(stack: &Stack, checks: &Checks) -> Self {
-        let policies = stack.policies();
-        let key_weaknesses = || policies.accounts.map(|policy| policy.key_weaknesses().to_vec());
+        let site = Self::of_policies(&stack.policies());
+        let routes = checks.routes.iter().map(|target| Route::of(stack, target));
         Self {
-            hosts: hosts(&policies),
+            keys: checks.keys.clone().unwrap_or_else(|| site.keys.clone()),
+            routes: routes.collect(),
+            ..site
+        }
+    }
+
+    /// Without routes.
+    fn of_policies(policies: &Policies<'_>) -> Self {
+        let key_weaknesses = policies.accounts.map(|policy| policy.key_weaknesses().to_vec());
+        Self {
+            hosts: hosts(policies),
             believed: policies.site.believed_of_any_peer().collect(),
-            proxies: networks(&policies),
+            proxies: networks(policies),
             hops: policies.site.proxies().trusted_hops(),
             redirects: policies.https.redirects().is_some(),
             hsts: policies.https.hsts_value().and_then(hsts),
-            headers: headers(&policies),
-            csp: csp(&policies),
+            headers: headers(policies),
+            csp: csp(policies),
             cors: policies.cors.map(cors),
+            isolation: policies.isolation.map(isolation),
             session_cookie: policies.sessions.map(|policy| policy.cookie_settings().clone()),
             csrf_cookie: policies.csrf.secret_cookie().cloned(),
             csrf: Csrf {
@@ -110,8 +138,8 @@ impl Facts {
                 trusted: policies.csrf.trusted_origins().iter().collect(),
             },
             accounts: policies.accounts.map(accounts),
-            keys: checks.keys.clone().or_else(key_weaknesses).unwrap_or_default(),
-            routes: checks.routes.clone(),
+            keys: key_weaknesses.unwrap_or_default(),
+            routes: Vec::new(),
         }
     }
 
@@ -134,6 +162,14 @@ impl Facts {
     /// The header's value, if it is sent and readable.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Route {
+    fn of(stack: &Stack, target: &Target) -> Self {
+        let own = stack.as_route(target.own_policy());
+        let facts = own.map(|own| Facts::of_policies(&own.policies()));
+        Self { target: target.clone(), facts: facts.ok() }
     }
 }
 
@@ -187,6 +223,13 @@ fn cors(policy: &CorsPolicy) -> Cors {
         private_network: policy.opens_private_network(),
         origins: owned(&mut policy.origins()),
         loose_patterns: owned(&mut policy.open_patterns()),
+    }
+}
+
+fn isolation(policy: &IsolationPolicy) -> Isolation {
+    Isolation {
+        siblings: policy.opens_to_siblings(),
+        trusted: policy.trusted_origins().iter().collect(),
     }
 }
 

@@ -177,6 +177,18 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// The same, inside of this place.
+    pub(super) fn inside(self, place: &str) -> Self {
+        Self { object: format!("{place}: {}", self.object), ..self }
+    }
+
+    /// Do both say the same of the same object?
+    pub(super) fn repeats(&self, other: &Self) -> bool {
+        self.rule.code == other.rule.code && self.object == other.object
+    }
+}
+
 impl fmt::Display for Finding {
     /// As Django prints it: the object, the code, the message, and the hint on a line of its own.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

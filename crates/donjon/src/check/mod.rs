@@ -9,12 +9,14 @@
 //! 2. What a default or a type makes impossible is in the [`catalogue`] with the reason.
 //! 3. Rules for a site that goes live are asked by [`Checks::deploy`] only.
 //! 4. A code that is silenced is counted, and shown no more.
+//! 5. What a route says of its own is judged as it is sent: a Content Security Policy or CORS that is
+//!    worse than the site's, an exemption that opens more than it should, a word without effect.
 #![cfg_attr(
     feature = "axum",
-    doc = "5. [`probe`] asks the running router, in this process: do all its answers carry the headers, does \
+    doc = "6. [`probe`] asks the running router, in this process: do all its answers carry the headers, does \
            each unsafe route refuse a forgery, what flags do its cookies have, who may read."
 )]
-//! 6. No finding shows a secret: of a key it is said why it is weak.
+//! 7. No finding shows a secret: of a key it is said why it is weak.
 //!
 //! Caveats: a report without findings is no proof. What a handler does with its data nobody sees from
 //! here.
@@ -50,8 +52,8 @@ mod probe;
 mod report;
 mod rules;
 
-pub use checks::{Checks, CsrfCheck, Target};
-use facts::Facts;
+pub use checks::{Checks, Target};
+use facts::{Facts, Route};
 use finding::Test;
 pub use finding::{Finding, Level, Rule, UnknownLevel, When};
 pub use format::{Format, UnknownFormat};
@@ -65,7 +67,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Rule> {
 }
 
 impl Stack {
-    /// What is wrong with the stack: rules 1 to 4.
+    /// What is wrong with the stack: rules 1 to 5.
     ///
     /// It looks at policies only, so it costs nothing and can run at every start.
     pub fn check(&self, checks: &Checks) -> Report {
@@ -74,12 +76,32 @@ impl Stack {
 }
 
 fn judge(facts: &Facts, checks: &Checks) -> Report {
-    let asked = catalogue().filter(|rule| asks(checks, rule));
-    let found = asked.flat_map(|rule| match rule.test {
-        Test::Stack(look) => look(facts).into_iter().map(|object| rule.at(object)).collect(),
+    let mut found = broken(catalogue(), facts, checks);
+    let of_routes = facts.routes.iter().flat_map(|route| judge_route(route, &found, checks));
+    let of_routes: Vec<_> = of_routes.collect();
+    found.extend(of_routes);
+    Report::new(found, &checks.silenced)
+}
+
+/// Rule 5: what is broken by the route alone.
+fn judge_route(route: &Route, site: &[Finding], checks: &Checks) -> Vec<Finding> {
+    let facts = route.facts.iter();
+    let found = facts.flat_map(|facts| broken(rules::of_routes(), facts, checks));
+    let own = found.filter(|finding| !site.iter().any(|known| known.repeats(finding)));
+    own.map(|finding| finding.inside(&format!("route {}", route.target.path()))).collect()
+}
+
+fn broken(
+    rules: impl Iterator<Item = &'static Rule>,
+    facts: &Facts,
+    checks: &Checks,
+) -> Vec<Finding> {
+    let objects = |rule: &Rule| match rule.test {
+        Test::Stack(look) => look(facts),
         Test::Router | Test::Nobody => Vec::new(),
-    });
-    Report::new(found.collect(), &checks.silenced)
+    };
+    let asked = rules.filter(|rule| asks(checks, rule));
+    asked.flat_map(|rule| objects(rule).into_iter().map(|object| rule.at(object))).collect()
 }
 
 /// Rule 3.

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 
 use super::builder::CspErrors;
 use super::django::DjangoCspSettings;
-use super::nonce::{CspNonce, NonceAlphabet};
+use super::nonce::{CspNonce, NonceAlphabet, NonceCell};
 use super::policy::CspPolicy;
 
 static REPORTING_ENDPOINTS: HeaderName = HeaderName::from_static("reporting-endpoints");
@@ -162,6 +162,18 @@ impl CspPolicies {
         CspNonce::new(self.alphabet)
     }
 
+    /// A nonce for a request, for whoever holds it.
+    pub(crate) fn nonce_cell(&self) -> NonceCell {
+        NonceCell::new(self.alphabet)
+    }
+
+    /// Have all responses the same policies, but for nonces and their own word?
+    pub(crate) fn is_uniform(&self) -> bool {
+        let uniform = |sent: &Sent| sent.excluded.is_empty() && sent.quiet.is_none();
+        let policies = [&self.enforced, &self.report_only];
+        self.errors == OnErrors::Sent && policies.into_iter().flatten().all(uniform)
+    }
+
     /// Which policies a path has none of.
     pub(crate) fn exclusion(&self, path: &str) -> Exclusion {
         let excluded =
@@ -173,11 +185,10 @@ impl CspPolicies {
     pub(crate) fn apply<B>(
         &self,
         exclusion: Exclusion,
-        nonce: Option<&CspNonce>,
+        nonce: Option<&str>,
         response: &mut Response<B>,
     ) {
         let route = response.extensions_mut().remove::<RouteCsp>();
-        let nonce = nonce.and_then(CspNonce::used);
         let decision = decide(self, exclusion, response.status(), route.as_ref(), percent);
         decision.apply(nonce, response.headers_mut());
     }

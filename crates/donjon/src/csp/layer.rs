@@ -81,7 +81,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        this.policies.apply(*this.exclusion, Some(this.nonce), &mut response);
+        this.policies.apply(*this.exclusion, this.nonce.used(), &mut response);
         Poll::Ready(Ok(response))
     }
 }

@@ -64,5 +64,6 @@ pub use django::{DJANGO_NONCE, DjangoCsp, DjangoCspSettings, DjangoValue};
 pub use extract::MissingCspLayer;
 pub use layer::{Csp, CspFuture, CspLayer, RouteCspFuture, RouteCspLayer, RouteCsps};
 pub use nonce::{CspNonce, NonceAlphabet};
+pub(crate) use nonce::{NonceCell, NonceHolder};
 pub use policy::CspPolicy;
 pub use source::{MAX_SOURCE_BYTES, Source, SourceError};

@@ -1,5 +1,6 @@
 //! The nonce of a response.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
@@ -22,13 +23,50 @@ pub enum NonceAlphabet {
 }
 
 /// The nonce of the response to a request; clones are the same nonce.
-#[derive(Clone, Debug, Default)]
-pub struct CspNonce(Arc<Cell>);
+#[derive(Clone)]
+pub struct CspNonce(Arc<dyn NonceHolder>);
 
+/// Whoever has a nonce among other things, so that it needs no allocation of its own.
+pub(crate) trait NonceHolder: Send + Sync + 'static {
+    /// The nonce.
+    fn nonce(&self) -> &NonceCell;
+}
+
+/// A nonce that is made when somebody reads it.
 #[derive(Debug, Default)]
-struct Cell {
+pub(crate) struct NonceCell {
     alphabet: NonceAlphabet,
     text: OnceLock<Text>,
+}
+
+impl NonceCell {
+    /// A nonce that nobody has read yet.
+    pub(super) fn new(alphabet: NonceAlphabet) -> Self {
+        Self { alphabet, text: OnceLock::new() }
+    }
+
+    /// The nonce, if somebody has read it.
+    pub(crate) fn used(&self) -> Option<&str> {
+        self.text.get().map(Text::as_str)
+    }
+}
+
+impl NonceHolder for NonceCell {
+    fn nonce(&self) -> &NonceCell {
+        self
+    }
+}
+
+impl Default for CspNonce {
+    fn default() -> Self {
+        Self(Arc::new(NonceCell::default()))
+    }
+}
+
+impl fmt::Debug for CspNonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CspNonce").field(&self.used()).finish()
+    }
 }
 
 /// In place, so that a nonce costs no allocation of its own.
@@ -59,7 +97,12 @@ impl Text {
 impl CspNonce {
     /// A nonce that nobody has read yet.
     pub(super) fn new(alphabet: NonceAlphabet) -> Self {
-        Self(Arc::new(Cell { alphabet, text: OnceLock::new() }))
+        Self(Arc::new(NonceCell::new(alphabet)))
+    }
+
+    /// The nonce that this holder has.
+    pub(crate) fn of(holder: Arc<dyn NonceHolder>) -> Self {
+        Self(holder)
     }
 
     /// The nonce, made now if nobody has read it yet. Django: `csp_nonce`.
@@ -68,13 +111,14 @@ impl CspNonce {
     /// header, and the browser refuses what carries it.
     #[must_use]
     pub fn read(&self) -> &str {
-        self.0.text.get_or_init(|| Text::random(self.0.alphabet)).as_str()
+        let cell = self.0.nonce();
+        cell.text.get_or_init(|| Text::random(cell.alphabet)).as_str()
     }
 
     /// The nonce, if somebody has read it.
     #[must_use]
     pub fn used(&self) -> Option<&str> {
-        self.0.text.get().map(Text::as_str)
+        self.0.nonce().used()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which headers a site sends, prepared when the policy is built.
 
-use http::{HeaderName, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 
 use super::framing::RouteFraming;
 use super::permissions::PermissionsPolicy;
@@ -161,6 +161,14 @@ impl HeadersPolicy {
         }
     }
 
+    /// Takes out what a response should not tell.
+    pub(crate) fn strip(&self, headers: &mut HeaderMap) {
+        if self.banners == Banners::Removed {
+            headers.remove(header::SERVER);
+            headers.remove(&POWERED_BY);
+        }
+    }
+
     /// Adds what the response lacks, and takes out what it should not tell.
     pub(crate) fn apply<B>(&self, response: &mut Response<B>) {
         let framing = response.extensions().get::<RouteFraming>().copied();
@@ -168,10 +176,7 @@ impl HeadersPolicy {
             framing.mark(response);
         }
         let headers = response.headers_mut();
-        if self.banners == Banners::Removed {
-            headers.remove(header::SERVER);
-            headers.remove(&POWERED_BY);
-        }
+        self.strip(headers);
         let exempt = framing == Some(RouteFraming::Exempt);
         for (name, value) in &self.values {
             if !(exempt && *name == header::X_FRAME_OPTIONS) {

@@ -61,4 +61,14 @@ impl IsolationPolicy {
         self.exempt.add(path);
         self
     }
+
+    /// Do all hosts of the domain count as the site itself?
+    pub(crate) fn opens_to_siblings(&self) -> bool {
+        self.same_site == SameSite::Allowed
+    }
+
+    /// Whose scripts count as the site's own.
+    pub(crate) fn trusted_origins(&self) -> &TrustedOrigins {
+        &self.trusted
+    }
 }

@@ -26,6 +26,13 @@ pub enum RoutesError {
     NoRoute(&'static str),
     /// The Content Security Policy of the route of this path defeats itself.
     Csp(String, CspErrors),
+    /// The route of this path demands what can be no permission.
+    Permission {
+        /// The path, with those of its includes.
+        path: String,
+        /// What it demands.
+        permission: String,
+    },
     /// Routes that are included, under this prefix, have a page for unknown paths.
     NotFoundInside(String),
 }
@@ -54,6 +61,10 @@ impl fmt::Display for RoutesError {
             Self::Csp(path, errors) => {
                 write!(f, "the Content Security Policy of the path {path:?} can't be: {errors}")
             }
+            Self::Permission { path, permission } => write!(
+                f,
+                "the path {path:?} demands the permission {permission:?}, which nobody can be granted: expected an app's label and a codename with a dot between, as in \"bank.add_transfer\""
+            ),
             Self::NotFoundInside(prefix) => write!(
                 f,
                 "the routes included under {prefix:?} have a page for unknown paths: a site has one, so call `not_found` on the routes that include them"

@@ -7,11 +7,12 @@
 //! 1. A route's policy is written beside it: see [`RoutePolicy`], whose methods [`Routes`] has too.
 //! 2. An address is made of a route's name and arguments, and a request whose arguments do not fit
 //!    their converters leads to no route: see [`names`](crate::names).
-//! 3. Two routes of one name or of one path, two includes of one namespace, and a policy that stands
-//!    behind no route are errors when the router is made: all of them at once.
+//! 3. Two routes of one name or of one path, two includes of one namespace, a permission that can be
+//!    none, and a policy that stands behind no route are errors when the router is made: all of them at
+//!    once.
 //! 4. An unknown path is a 404 without a CSRF verdict, as in Django; it gets all headers.
 //! 5. Routes are included under a prefix and a namespace. A policy for all of them holds where a
-//!    route does not say otherwise.
+//!    route does not say otherwise; permissions add up.
 //! 6. GET and HEAD for an unknown path that is a route's with a slash at the end are sent there, by
 //!    301 and never to another host. Django: `APPEND_SLASH`.
 //!
@@ -52,13 +53,14 @@ use axum::routing::{MethodRouter, any};
 use donjon_html::template::Templates;
 use http::StatusCode;
 
+use crate::auth::PermissionPolicy;
 use crate::canonical::CanonicalPolicy;
 use crate::cors::CorsPolicy;
 use crate::csp::{CspBuilder, CspPolicy};
 use crate::names::{Names, RoutePath};
 use crate::page::Pages;
 use crate::rejection::refuse;
-use crate::stack::{RouteLayer, Stack};
+use crate::stack::{Access, RouteLayer, Stack};
 
 mod error;
 mod layer;
@@ -228,6 +230,11 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.policy("login_required", RoutePolicy::login_required)
     }
 
+    /// See [`RoutePolicy::permission_required`].
+    pub fn permission_required(self, permission: impl Into<PermissionPolicy>) -> Self {
+        self.policy("permission_required", |route| route.permission_required(permission))
+    }
+
     /// See [`RoutePolicy::login_not_required`].
     pub fn login_not_required(self) -> Self {
         self.policy("login_not_required", RoutePolicy::login_not_required)
@@ -328,7 +335,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         for route in &self.routes {
             match found.add(&route.path) {
                 Ok(path) => {
-                    infos.push(route.info(&self.all, &path));
+                    let info = route.info(&self.all, &path);
+                    mistakes.extend(impossible_permissions(&info));
+                    infos.push(info);
                     let taken = route.name.as_ref().filter(|name| !names.add(name, &path));
                     mistakes.extend(taken.cloned().map(RoutesError::NameTaken));
                     paths.push(path);
@@ -426,6 +435,16 @@ fn scoped(namespace: &str, name: &str) -> String {
         "" => name.to_owned(),
         _ => format!("{namespace}:{name}"),
     }
+}
+
+/// What the route demands and can be no permission.
+fn impossible_permissions(info: &RouteInfo) -> Vec<RoutesError> {
+    let Access::Permitted(policy) = info.policy.access() else { return Vec::new() };
+    let mistake = |name: &str| RoutesError::Permission {
+        path: info.path.clone(),
+        permission: name.to_owned(),
+    };
+    policy.impossible().map(mistake).collect()
 }
 
 /// Each namespace that stands there again.

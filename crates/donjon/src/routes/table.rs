@@ -108,10 +108,10 @@ impl Paths {
     }
 }
 
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 9;
 
 const HEADINGS: [&str; COLUMNS] =
-    ["PATH", "NAME", "METHODS", "CSRF", "ACCESS", "FRAMES", "CSP", "CORS"];
+    ["PATH", "NAME", "METHODS", "CSRF", "ACCESS", "FRAMES", "CSP", "CORS", "ISOLATION"];
 
 impl RouteInfo {
     fn cells(&self) -> [String; COLUMNS] {
@@ -129,6 +129,7 @@ impl RouteInfo {
             policy.framing_words().to_owned(),
             policy.csp_words().to_owned(),
             policy.cors_words().to_owned(),
+            policy.isolation_words().to_owned(),
         ]
     }
 }

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use super::Stack;
 use super::service::{Guarded, Rooms, StackLayer};
-use crate::auth::{LoginRequired, LoginRequiredLayer};
+use crate::auth::{Guard, GuardLayer, PermissionPolicy};
 use crate::cors::CorsPolicy;
 use crate::csp::{CspBuilder, CspErrors, CspPolicies, CspPolicy};
 use crate::csrf::{Csrf, CsrfLayer, CsrfRoute};
@@ -71,7 +71,7 @@ pub enum CsrfCookie {
 }
 
 /// Who may see a route?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {
     /// Everybody, unless the handler says otherwise.
@@ -79,6 +79,28 @@ pub enum Access {
     Everybody,
     /// Users who are logged in.
     Users,
+    /// Users who have these permissions.
+    Permitted(PermissionPolicy),
+}
+
+impl Access {
+    /// What a route says, inside an include that says `outer`: what either demands, unless the route
+    /// is for everybody. So a route that asks for a log-in does not open what needs a permission.
+    fn within(self, outer: &Self) -> Self {
+        match (self, outer) {
+            (Self::Users, Self::Permitted(_)) => outer.clone(),
+            (Self::Permitted(own), Self::Permitted(outer)) => Self::Permitted(own.with(outer)),
+            (own, _) => own,
+        }
+    }
+
+    fn layer(&self) -> Option<GuardLayer> {
+        match self {
+            Self::Everybody => None,
+            Self::Users => Some(GuardLayer::users()),
+            Self::Permitted(policy) => Some(GuardLayer::permitted(policy.clone())),
+        }
+    }
 }
 
 /// May other pages show a route in a frame?
@@ -131,8 +153,29 @@ impl RoutePolicy {
     }
 
     /// Lets only users in; others are sent to the log-in page. Django: `@login_required`.
-    pub fn login_required(mut self) -> Self {
-        self.access = Some(Access::Users);
+    pub fn login_required(self) -> Self {
+        self.demand(Access::Users)
+    }
+
+    /// Lets only users with this permission in, `app.codename`, or with all those of a policy; visitors
+    /// are sent to the log-in page, other users get a 403. What is demanded before, here or by an
+    /// include, stays demanded. Django: `PermissionRequiredMixin`.
+    ///
+    /// ```
+    /// use donjon::auth::PermissionPolicy;
+    /// use donjon::stack::RoutePolicy;
+    ///
+    /// let desk = RoutePolicy::new().permission_required("bank.view_transfer");
+    /// let both = PermissionPolicy::new("bank.add_transfer").and("bank.view_transfer").redirect();
+    /// let till = RoutePolicy::new().permission_required(both);
+    /// # let _ = (desk, till);
+    /// ```
+    pub fn permission_required(self, permission: impl Into<PermissionPolicy>) -> Self {
+        self.demand(Access::Permitted(permission.into()))
+    }
+
+    fn demand(mut self, access: Access) -> Self {
+        self.access = Some(access.within(&self.access()));
         self
     }
 
@@ -239,7 +282,10 @@ impl RoutePolicy {
         Self {
             csrf: self.csrf.or(include.csrf),
             csrf_cookie: self.csrf_cookie.or(include.csrf_cookie),
-            access: self.access.or(include.access),
+            access: match (self.access, &include.access) {
+                (Some(own), Some(outer)) => Some(own.within(outer)),
+                (own, outer) => own.or_else(|| outer.clone()),
+            },
             framing: self.framing.or(include.framing),
             csp: self.csp.or_else(|| include.csp.clone()),
             tried_csp: self.tried_csp.or_else(|| include.tried_csp.clone()),
@@ -263,7 +309,7 @@ impl RoutePolicy {
     /// Who may see the route?
     #[must_use]
     pub fn access(&self) -> Access {
-        self.access.unwrap_or_default()
+        self.access.clone().unwrap_or_default()
     }
 
     /// What the route says of frames, for people.
@@ -305,6 +351,19 @@ impl RoutePolicy {
             Some(RouteCors::Own(_)) => OWN,
             Some(RouteCors::Exempt) => "nobody",
         }
+    }
+
+    /// Does the route say who may show it in a frame, other than nobody?
+    pub(crate) fn opens_frames(&self) -> bool {
+        matches!(
+            self.framing,
+            Some(RouteFraming::Exempt | RouteFraming::Allowed(Framing::SameOrigin))
+        )
+    }
+
+    /// May other sites load the route, whatever its site says?
+    pub(crate) fn is_isolation_exempt(&self) -> bool {
+        self.isolation == Some(IsolationRoute::Exempt)
     }
 
     fn changes_rooms(&self) -> bool {
@@ -389,14 +448,23 @@ impl fmt::Display for CsrfRule {
 
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Everybody => "everybody",
-            Self::Users => "users",
-        })
+        match self {
+            Self::Everybody => f.pad("everybody"),
+            Self::Users => f.pad("users"),
+            Self::Permitted(policy) => policy.fmt(f),
+        }
     }
 }
 
 impl Stack {
+    /// The stack as a route of this policy has it, for the room that judges it.
+    ///
+    /// # Errors
+    /// As [`Stack::for_route`].
+    pub(crate) fn as_route(&self, policy: &RoutePolicy) -> Result<Self, CspErrors> {
+        Ok(Self(self.0.changed(|rooms| policy.change(rooms))?))
+    }
+
     /// The layer for one route of this policy: the stack, and what the route says of its own. The
     /// route must not be inside [`Stack::into_layer`] too, which would hear nothing of it.
     ///
@@ -405,7 +473,6 @@ impl Stack {
     pub fn for_route(&self, policy: &RoutePolicy) -> Result<RouteLayer, CspErrors> {
         let exempt = policy.csrf_rule() == CsrfRule::Exempt;
         let ensured = policy.csrf_cookie() == CsrfCookie::Ensured;
-        let users = policy.access() == Access::Users;
         Ok(RouteLayer {
             mark: exempt.then_some(CsrfRoute::Exempt),
             stack: match policy.changes_rooms() {
@@ -413,7 +480,7 @@ impl Stack {
                 false => self.0.clone(),
             },
             cookie: option_layer(ensured.then(|| self.0.csrf().ensuring_cookie())),
-            access: option_layer(users.then_some(LoginRequiredLayer)),
+            access: option_layer(policy.access().layer()),
         })
     }
 }
@@ -424,10 +491,10 @@ pub struct RouteLayer {
     mark: Option<CsrfRoute>,
     stack: StackLayer,
     cookie: Either<CsrfLayer, Identity>,
-    access: Either<LoginRequiredLayer, Identity>,
+    access: Either<GuardLayer, Identity>,
 }
 
-type Admitted<S> = Either<LoginRequired<S>, S>;
+type Admitted<S> = Either<Guard<S>, S>;
 
 impl<S> Layer<S> for RouteLayer {
     type Service = Marked<Guarded<Either<Csrf<Admitted<S>>, Admitted<S>>>>;
@@ -478,6 +545,22 @@ mod tests {
         assert_eq!(own.csrf_rule(), CsrfRule::Checked);
         assert_eq!(own.access(), Access::Everybody);
         assert_eq!(own.csp_words(), "own");
+    }
+
+    #[test]
+    fn rule_4_a_permission_that_is_demanded_stays_demanded() {
+        let (desk, till) = ("bank.view_desk", "bank.use_till");
+        let demand = |permission| RoutePolicy::new().permission_required(permission);
+        let words = |policy: RoutePolicy| policy.access().to_string();
+        let include = demand(desk);
+        assert_eq!(words(RoutePolicy::new().within(&include)), desk);
+        assert_eq!(words(RoutePolicy::new().login_required().within(&include)), desk);
+        assert_eq!(words(RoutePolicy::new().login_not_required().within(&include)), "everybody");
+        assert_eq!(words(demand(till).within(&include)), "bank.use_till, bank.view_desk");
+        assert_eq!(words(demand(till).login_required()), till);
+        assert_eq!(words(demand(till).permission_required(till)), till);
+        assert_eq!(words(demand(till).permission_required(desk)), "bank.view_desk, bank.use_till");
+        assert_eq!(words(demand(till).within(&RoutePolicy::new().login_required())), till);
     }
 
     #[test]

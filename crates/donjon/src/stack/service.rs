@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use donjon_core::event::Event;
-use donjon_core::origin::SitePolicy;
+use donjon_core::origin::{Scheme, SitePolicy};
 use donjon_core::visit::{Visit, Words};
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use pin_project_lite::pin_project;
@@ -18,6 +18,7 @@ use tower::util::{Either, option_layer};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::dress::Dress;
 use super::visit::Visiting;
 use crate::auth::{AuthLayer, AuthPolicy, Auths};
 use crate::canonical::{self, CanonicalPolicy};
@@ -40,6 +41,8 @@ const ADDED_HEADERS: usize = 20;
 pub(super) struct Rooms {
     pub(super) headers: HeadersPolicy,
     pub(super) csp: CspPolicies,
+    /// What these rooms and HTTPS say to most responses.
+    pub(super) dress: Option<Dress>,
     pub(super) site: SitePolicy,
     pub(super) https: HttpsPolicy,
     pub(super) canonical: CanonicalPolicy,
@@ -67,6 +70,7 @@ impl StackLayer {
         let rooms = Rooms {
             csrf: on_demand.then(|| csrf.clone()),
             auth: auth.clone().filter(|_| on_demand),
+            dress: Dress::of(&rooms),
             ..rooms
         };
         Self { rooms: Arc::new(rooms), csrf, auth: option_layer(auth.filter(|_| !on_demand)) }
@@ -79,6 +83,7 @@ impl StackLayer {
     ) -> Result<Self, E> {
         let mut rooms = Rooms::clone(&self.rooms);
         change(&mut rooms)?;
+        rooms.dress = Dress::of(&rooms);
         Ok(Self { rooms: Arc::new(rooms), ..self.clone() })
     }
 
@@ -245,20 +250,37 @@ impl Passage {
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
     fn leave<R>(&mut self, response: &mut Response<R>) {
+        let visiting = self.visiting.as_deref();
+        let nonce = visiting.and_then(Visiting::used_nonce);
+        match &self.rooms.dress {
+            Some(dress) if response.extensions().is_empty() => {
+                if nonce.is_some() {
+                    self.rooms.csp.apply(Default::default(), nonce, response);
+                }
+                self.rooms.headers.strip(response.headers_mut());
+                let scheme = if self.hsts.is_some() { Scheme::Https } else { Scheme::Http };
+                dress.put_on(scheme, response.headers_mut());
+            }
+            _ => self.speak(nonce, response),
+        }
         let headers = response.headers_mut();
-        headers.reserve(ADDED_HEADERS);
         if let (Some(policy), Some(decision)) = (&self.rooms.cors, self.cors.take()) {
             decision.apply(policy, headers);
         }
-        https::apply(self.hsts.take(), headers);
         isolation::layer::apply(self.varies, headers);
-        let visiting = self.visiting.as_deref();
         if let Some(visiting) = visiting {
             visiting.set_csrf_cookie(headers);
         }
+    }
+
+    /// What the rooms of headers, CSP and HTTPS say to this response, each by itself.
+    fn speak<R>(&self, nonce: Option<&str>, response: &mut Response<R>) {
         let csp = &self.rooms.csp;
-        let exclusion = visiting.map(|visiting| csp.exclusion(visiting.path()));
-        csp.apply(exclusion.unwrap_or_default(), visiting.and_then(Visiting::nonce), response);
+        response.headers_mut().reserve(ADDED_HEADERS);
+        https::apply(self.hsts.clone(), response.headers_mut());
+        let path = self.visiting.as_ref().map(|visiting| visiting.path());
+        let exclusion = path.map(|path| csp.exclusion(path)).unwrap_or_default();
+        csp.apply(exclusion, nonce, response);
         self.rooms.headers.apply(response);
     }
 }

@@ -7,11 +7,11 @@ use donjon_core::cookie::Https;
 use donjon_core::origin::Site;
 use donjon_core::session::{Rotation, Session};
 use donjon_core::visit::{Words, offer};
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, Request, Uri, header};
 
 use super::service::Rooms;
 use crate::auth::Auth;
-use crate::csp::CspNonce;
+use crate::csp::{CspNonce, NonceCell, NonceHolder};
 use crate::csrf::{CsrfLayer, CsrfToken};
 use crate::session::Cookie;
 use crate::session::layer::Open;
@@ -25,7 +25,7 @@ pub(super) struct Visiting {
     site: Site,
     asked: Uri,
     cookie: Cookie,
-    nonce: OnceLock<CspNonce>,
+    nonce: NonceCell,
     session: OnceLock<Session>,
     token: OnceLock<CsrfToken>,
     auth: OnceLock<Auth>,
@@ -35,16 +35,19 @@ impl Visiting {
     /// A request that the rooms outside of the session let in.
     pub(super) fn new<B>(rooms: &Arc<Rooms>, site: Site, request: &Request<B>) -> Self {
         let headers = request.headers();
-        let session = rooms.sessions.as_ref().and_then(|sessions| sessions.sent(headers));
-        let https = site.scheme().https();
-        let token =
-            rooms.csrf.as_ref().and_then(|csrf| csrf.sent(headers, https, session.as_ref()));
+        let (mut session, mut token) = (None, None);
+        if headers.contains_key(header::COOKIE) {
+            let https = site.scheme().https();
+            session = rooms.sessions.as_ref().and_then(|sessions| sessions.sent(headers));
+            let csrf = rooms.csrf.as_ref();
+            token = csrf.and_then(|csrf| csrf.sent(headers, https, session.as_ref()));
+        }
         Self {
             rooms: Arc::clone(rooms),
             site,
             asked: request.uri().clone(),
             cookie: if session.is_some() { Cookie::Sent } else { Cookie::Missing },
-            nonce: OnceLock::new(),
+            nonce: rooms.csp.nonce_cell(),
             session: filled(session),
             token: filled(token),
             auth: OnceLock::new(),
@@ -86,9 +89,9 @@ impl Visiting {
         self.asked.path()
     }
 
-    /// The nonce, if somebody asked for it.
-    pub(super) fn nonce(&self) -> Option<&CspNonce> {
-        self.nonce.get()
+    /// The nonce, if somebody has read it.
+    pub(super) fn used_nonce(&self) -> Option<&str> {
+        self.nonce.used()
     }
 
     /// Sets the CSRF cookie where a token was made, or a broken secret is to be replaced.
@@ -99,10 +102,16 @@ impl Visiting {
     }
 }
 
+impl NonceHolder for Visiting {
+    fn nonce(&self) -> &NonceCell {
+        &self.nonce
+    }
+}
+
 impl Words for Visiting {
     fn fill(self: Arc<Self>, slot: &mut dyn Any) {
         offer(slot, || Some(self.site.clone()));
-        offer(slot, || Some(self.nonce.get_or_init(|| self.rooms.csp.nonce()).clone()));
+        offer(slot, || Some(CspNonce::of(Arc::clone(&self) as _)));
         offer(slot, || self.session());
         offer(slot, || self.token());
         offer(slot, || self.rotation());

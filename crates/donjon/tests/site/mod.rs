@@ -12,7 +12,7 @@ use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use donjon::password::{Passwords, Pbkdf2};
 use donjon_core::account::{
-    AccountStore, EncodedPassword, MemoryAccounts, NewUser, User, UserCreation,
+    AccountStore, EncodedPassword, MemoryAccounts, NewUser, Permissions, User, UserCreation,
 };
 use donjon_core::clock::UnixTime;
 use donjon_core::origin::{Connection, Scheme};
@@ -139,6 +139,11 @@ impl AccountStore for Store<MemoryAccounts> {
     async fn set_last_login(&self, id: i64, at: UnixTime) -> Result<(), StoreError> {
         self.ask()?;
         AccountStore::set_last_login(&self.inner, id, at).await
+    }
+
+    async fn permissions(&self, id: i64) -> Result<Permissions, StoreError> {
+        self.ask()?;
+        AccountStore::permissions(&self.inner, id).await
     }
 }
 

@@ -5,14 +5,28 @@ use bank::people::ALICE;
 
 use crate::driver::{Outcome, Visitor, visit};
 
+/// Status and rule of the answers to GET requests that another site's page makes the browser send.
+struct Reading {
+    api: &'static str,
+    log_out: &'static str,
+    page: &'static str,
+}
+
+/// Without cookies: nobody's.
+const NOBODYS: Reading = Reading { api: "401 ", log_out: "405 ", page: "302 " };
+
+/// With cookies.
+const REFUSED: Reading =
+    Reading { api: "403 isolation 4", log_out: "403 isolation 4", page: "403 isolation 4" };
+
 /// From where the attacks come.
 struct Stage {
     attacker: &'static str,
     bank: &'static str,
     /// Do the victim's cookies travel?
     cookies: &'static str,
-    /// What a GET of the victim's transfer page is answered with.
-    transfer_page: &'static str,
+    /// What becomes of what only reads.
+    reading: Reading,
     planted: &'static str,
 }
 
@@ -23,7 +37,7 @@ async fn another_site_moves_no_money() -> Outcome {
             attacker: "evil.localhost",
             bank: "localhost",
             cookies: "no cookies came along",
-            transfer_page: "302 ",
+            reading: NOBODYS,
             planted: "The browser refused to plant the cookie",
         };
         attack(&visitor, &stage).await
@@ -38,7 +52,7 @@ async fn a_host_below_the_banks_moves_no_money() -> Outcome {
             attacker: "evil.bank.localhost",
             bank: "bank.localhost",
             cookies: "sessionid and csrftoken came along",
-            transfer_page: "200 ",
+            reading: REFUSED,
             planted: "The browser took the planted cookie",
         };
         attack(&visitor, &stage).await
@@ -53,7 +67,7 @@ async fn another_port_of_the_same_host_moves_no_money() -> Outcome {
             attacker: "localhost",
             bank: "localhost",
             cookies: "sessionid and csrftoken came along",
-            transfer_page: "200 ",
+            reading: REFUSED,
             planted: "The browser took the planted cookie",
         };
         attack(&visitor, &stage).await
@@ -83,6 +97,7 @@ async fn attack(visitor: &Visitor, stage: &Stage) -> Outcome {
     visitor.see("#form .answers", "Origin checking failed").await?;
     visitor.see("#cookie-tossing .answers", stage.planted).await?;
     visitor.see("#null-origin .answers", "Origin: null").await?;
+    visitor.see("#read .answers", "kept every answer from this page").await?;
 
     visitor.open(&format!("{bank}/account/")).await?;
     visitor.see("#balance", "€1,000.00").await?;
@@ -91,7 +106,7 @@ async fn attack(visitor: &Visitor, stage: &Stage) -> Outcome {
     visitor.see("#nothing", "Nothing yet.").await?;
     visitor.open(&format!("{bank}/attacks/")).await?;
     visitor.see(".log", "A planted cookie").await?;
-    visitor.see(".log", "Refused by rule 4").await
+    visitor.see(".log", "Refused by rule 4 of csrf").await
 }
 
 /// Status and rule of each answer, in the order of their numbers: requests of one attack can
@@ -107,10 +122,14 @@ async fn verdicts(visitor: &Visitor, id: &str) -> Outcome<Vec<String>> {
 }
 
 fn expected(id: &str, stage: &Stage) -> Vec<&'static str> {
-    match id {
-        "image" => vec![stage.transfer_page, "405 "],
+    let Reading { api, log_out, page } = stage.reading;
+    let mut expected = match id {
+        "image" => vec![page, log_out],
+        "read" => vec![api, page, page],
         // The browser's question carries no cookies, so the answer is the way to the log-in page.
-        "method-override" => vec![stage.transfer_page, "302 ", "403 4"],
-        _ => vec!["403 4"],
-    }
+        "method-override" => vec![page, "302 ", "403 csrf 4"],
+        _ => vec!["403 csrf 4"],
+    };
+    expected.sort_unstable();
+    expected
 }

@@ -248,6 +248,40 @@ async fn headers_and_csp_the_banks_pages_are_not_framed() -> Outcome {
     .await
 }
 
+/// Does the page that is open get this image, and this script?
+async fn embedded(browser: &Browser, site: &str) -> Outcome<serde_json::Value> {
+    let script = format!(
+        "const loads = (name, src) => new Promise((resolve) => {{
+           const element = document.createElement(name);
+           element.addEventListener('load', () => resolve(true));
+           element.addEventListener('error', () => resolve(false));
+           element.src = src;
+           document.body.append(element);
+         }});
+         return [
+           await loads('img', '{site}/static/tower.svg'),
+           await loads('script', '{site}/static/attacker.js'),
+         ];"
+    );
+    browser.settle(&script).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_the_banks_files_are_not_embedded() -> Outcome {
+    visit(async |visitor| {
+        let bank = format!("http://localhost:{}", visitor.bank_port());
+        visitor.open(&format!("http://evil.localhost:{}/", visitor.attacker_port())).await?;
+        // The attacker has the same files, without the headers.
+        assert_eq!(embedded(&visitor, "").await?, json!([true, true]));
+        visitor.console().await?;
+        assert_eq!(embedded(&visitor, &bank).await?, json!([false, false]));
+        let log = visitor.console().await?.join("\n");
+        assert!(log.contains("ERR_BLOCKED_BY_RESPONSE.NotSameOrigin"), "{log}");
+        Ok(())
+    })
+    .await
+}
+
 /// A page that an injection has reached, and which tells what ran and what the browser refused.
 const INJECTED: &str = "<!doctype html><title>Injected</title>
     <script>

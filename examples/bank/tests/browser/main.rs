@@ -9,6 +9,7 @@ mod attacks;
 mod driver;
 mod gate;
 mod pages;
+mod policy;
 mod site;
 mod spa;
 mod tls;

@@ -18,9 +18,8 @@ async fn a_customer_uses_every_page() -> Outcome {
         reports(&visitor).await?;
         errors(&visitor).await?;
         log_out(&visitor).await?;
-        let violations = visitor.violations().await?;
-        assert!(violations.is_empty(), "{violations:?}");
-        the_policy_holds(&visitor).await
+        assert_eq!(visitor.violations().await?, [""; 0]);
+        Ok(())
     })
     .await
 }
@@ -144,19 +143,4 @@ async fn log_out(visitor: &Visitor) -> Outcome {
     visitor.log_in(&ALICE).await?;
     visitor.arrive("/account/").await?;
     visitor.see("#balance", "€987.50").await
-}
-
-/// A script without the nonce does not run, and the browser says so: the log is worth looking at.
-async fn the_policy_holds(visitor: &Visitor) -> Outcome {
-    visitor.page("/ajax/").await?;
-    visitor
-        .run(
-            "const script = document.createElement('script');
-             script.textContent = 'window.injected = true';
-             document.body.append(script);",
-        )
-        .await?;
-    assert_eq!(visitor.run("return window.injected === true").await?, false);
-    assert_eq!(visitor.violations().await?.len(), 1);
-    Ok(())
 }

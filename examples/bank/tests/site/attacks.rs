@@ -70,7 +70,49 @@ async fn a_get_or_a_renamed_method_moves_nothing() {
     let answer = alice.send(renamed, Body::from("to=bob&amount=100&_method=GET")).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(branch.balance(&ALICE).await, "€1,000.00");
-    branch.client().get("/attacks/").await.sees("A method in disguise").sees("Refused by rule 8");
+    branch
+        .client()
+        .get("/attacks/")
+        .await
+        .sees("A method in disguise")
+        .sees("Refused by rule 8 of csrf");
+}
+
+/// What a page of another origin of the same site makes the browser ask, with Alice's cookies.
+async fn foreign(client: &mut Client, path: &str, mode: &str, dest: &str) -> StatusCode {
+    let request = Request::get(format!("{path}?attack=read&run=4"))
+        .header("sec-fetch-site", "same-site")
+        .header("sec-fetch-mode", mode)
+        .header("sec-fetch-dest", dest);
+    client.send(request, Body::empty()).await.status
+}
+
+#[tokio::test]
+async fn other_sites_may_link_and_load_nothing() {
+    let branch = Branch::open().await;
+    let mut alice = branch.logged_in(&ALICE).await;
+    assert_eq!(foreign(&mut alice, "/account/", "navigate", "document").await, StatusCode::OK);
+    for (path, mode, dest) in [
+        ("/account/", "no-cors", "image"),
+        ("/account/", "navigate", "iframe"),
+        ("/api/me/", "no-cors", "script"),
+        ("/api/me/", "cors", "empty"),
+        ("/static/tower.svg", "no-cors", "image"),
+    ] {
+        let status = foreign(&mut alice, path, mode, dest).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path} {mode} {dest}");
+    }
+    let answers = branch.bank.witness.of_run("4");
+    let rules: Vec<_> = answers.iter().map(|answer| answer.rule.map(|rule| rule.room)).collect();
+    assert_eq!(rules[0], None, "the link");
+    assert!(rules[1..].iter().all(|room| *room == Some("isolation")), "{rules:?}");
+    branch.client().get("/attacks/").await.sees("Refused by rule 4 of isolation");
+    // Whoever brings no cookies gets what is everybody's.
+    let mut stranger = branch.client();
+    assert_eq!(
+        foreign(&mut stranger, "/static/tower.svg", "no-cors", "image").await,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]

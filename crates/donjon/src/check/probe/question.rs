@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
 use super::answer::Answer;
 use super::judge::{self, Hit};
-use crate::check::checks::{Checks, CsrfCheck, Target};
+use crate::check::checks::{Checks, Target};
 
 /// A name that is nobody's (RFC 2606).
 pub(super) const STRANGER: &str = "stranger.invalid";
@@ -196,7 +196,7 @@ fn read(route: &Target, origin: &str) -> Option<Question> {
 
 /// Requests that another site made the browser send. Those of an exempt route are expected to pass.
 fn forgeries(host: &str, route: &Target) -> Vec<Question> {
-    if route.csrf() == CsrfCheck::Exempt {
+    if route.is_csrf_exempt() {
         return Vec::new();
     }
     route.unsafe_methods().flat_map(|method| forged(host, route, method)).collect()

@@ -194,6 +194,20 @@ pub(super) const RULES: &[Rule] = &[
             directives(facts, |_, sources| sources.len() > 1 && contains(sources, "'none'"))
         }),
     },
+    Rule {
+        code: "donjon.E044",
+        level: Level::Error,
+        when: When::Always,
+        title: "A route's change makes a policy that is refused.",
+        explanation: "The route can't be made, and the site does not start.",
+        hint: "Stack::for_route and Routes::into_router say what is wrong about it.",
+        asvs: &["3.4.3"],
+        source: SPEC,
+        test: Test::Stack(|facts| {
+            let refused = facts.routes.iter().filter(|route| route.facts.is_none());
+            refused.map(|route| format!("route {}: csp", route.target.path())).collect()
+        }),
+    },
 ];
 
 /// Is this true of the policy, where there is one?

@@ -1,7 +1,6 @@
 //! How forgeries are told, and where nobody looks.
 
-use crate::check::checks::{CsrfCheck, Target};
-use crate::check::facts::Facts;
+use crate::check::facts::{Facts, Route};
 use crate::check::finding::{Level, Rule, Test, When};
 use crate::csrf::{Detail, Provenance};
 
@@ -80,10 +79,10 @@ fn trusted(facts: &Facts, fault: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 fn exempt_routes(facts: &Facts) -> Vec<String> {
-    let exempt = facts.routes.iter().filter(|route| route.csrf() == CsrfCheck::Exempt);
-    let named = |route: &Target| {
-        let methods: Vec<&str> = route.unsafe_methods().map(http::Method::as_str).collect();
-        (!methods.is_empty()).then(|| format!("route {} {}", methods.join(", "), route.path()))
+    let exempt = facts.routes.iter().filter(|route| route.target.is_csrf_exempt());
+    let named = |Route { target, .. }: &Route| {
+        let methods: Vec<&str> = target.unsafe_methods().map(http::Method::as_str).collect();
+        (!methods.is_empty()).then(|| format!("route {} {}", methods.join(", "), target.path()))
     };
     exempt.filter_map(named).collect()
 }

@@ -1,6 +1,6 @@
 //! What browsers are told to refuse.
 
-use crate::check::facts::Facts;
+use crate::check::facts::{Facts, Route};
 use crate::check::finding::{Level, Rule, Test, When};
 
 use super::{DJANGO, one};
@@ -179,7 +179,49 @@ pub(super) const RULES: &[Rule] = &[
             sent(facts, "referrer-policy", |value| referrers(value).last() == Some("no-referrer"))
         }),
     },
+    Rule {
+        code: "donjon.I026",
+        level: Level::Info,
+        when: When::Always,
+        title: "What the route says of frames has no effect.",
+        explanation: "Browsers heed frame-ancestors before X-Frame-Options, and the route's is 'none'.",
+        hint: "Change both: csp_update(|site| site.directive(Directive::FrameAncestors, [Source::SELF])).",
+        asvs: &[],
+        source: "https://www.w3.org/TR/CSP3/#frame-ancestors-and-frame-options",
+        test: Test::Stack(|facts| {
+            let closed = |own: &Facts| ancestors(own).is_some_and(|sources| sources == ["'none'"]);
+            routes(facts, |route, own| route.target.own_policy().opens_frames() && closed(own))
+        }),
+    },
+    Rule {
+        code: "donjon.W027",
+        level: Level::Warning,
+        when: When::Always,
+        title: "Every site may show the route in a frame.",
+        explanation: "It sends neither X-Frame-Options nor frame-ancestors: a page around it has visitors click what \
+                      they don't see.",
+        hint: "Name who may with frame-ancestors: csp_update, not csp_exempt.",
+        asvs: &["3.4.6"],
+        source: "https://www.w3.org/TR/CSP3/#directive-frame-ancestors",
+        test: Test::Stack(|facts| {
+            let open = |sent: &Facts| {
+                sent.header("x-frame-options").is_none() && ancestors(sent).is_none()
+            };
+            routes(facts, |_, own| open(own) && !open(facts))
+        }),
+    },
 ];
+
+fn ancestors(facts: &Facts) -> Option<&[String]> {
+    facts.csp.as_ref().and_then(|csp| csp.own("frame-ancestors"))
+}
+
+/// The routes that this is true of, with what is sent with them.
+fn routes(facts: &Facts, fault: impl Fn(&Route, &Facts) -> bool) -> Vec<String> {
+    let faulty = |route: &&Route| route.facts.as_ref().is_some_and(|own| fault(route, own));
+    let faulty = facts.routes.iter().filter(faulty);
+    faulty.map(|route| format!("route {}: frames", route.target.path())).collect()
+}
 
 /// The values of a list, of which browsers take the last that they know.
 fn referrers(value: &str) -> impl DoubleEndedIterator<Item = &str> {

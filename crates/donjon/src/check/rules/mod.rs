@@ -14,6 +14,7 @@ mod headers;
 mod host;
 mod https;
 mod impossible;
+mod isolation;
 pub(super) mod router;
 
 /// Django's own rules.
@@ -27,12 +28,18 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
         headers::RULES,
         csp::RULES,
         cors::RULES,
+        isolation::RULES,
         cookies::RULES,
         csrf::RULES,
         accounts::RULES,
         impossible::RULES,
     ];
     rooms.into_iter().flatten().chain(router::RULES.iter().copied())
+}
+
+/// The rules that one route's own policies can break.
+pub(super) fn of_routes() -> impl Iterator<Item = &'static Rule> {
+    [csp::RULES, cors::RULES].into_iter().flatten()
 }
 
 /// What a rule is true of, if it is of one thing at most.
@@ -58,14 +65,14 @@ mod tests {
     use crate::auth::AuthPolicy;
     use crate::check::checks::{Checks, Target};
     use crate::check::directives::Directives;
-    use crate::check::facts::{Cors, Facts, Hosts, Network};
+    use crate::check::facts::{Cors, Facts, Hosts, Isolation, Network, Route};
     use crate::check::finding::{Test, When};
     use crate::check::judge;
     use crate::cors::CorsPolicy;
     use crate::csrf::{CsrfPolicy, Detail, Provenance};
     use crate::https::HttpsPolicy;
     use crate::session::SessionPolicy;
-    use crate::stack::Stack;
+    use crate::stack::{RoutePolicy, Stack};
 
     type Change = fn(&mut Facts);
 
@@ -124,6 +131,14 @@ mod tests {
 
     fn cors(facts: &mut Facts, change: impl FnOnce(&mut Cors)) {
         change(facts.cors.as_mut().unwrap());
+    }
+
+    /// A route that answers GET and POST, and its own facts with a change.
+    fn route(facts: &mut Facts, policy: RoutePolicy, change: impl FnOnce(&mut Facts)) {
+        let mut own = Facts { routes: Vec::new(), ..facts.clone() };
+        change(&mut own);
+        let target = Target::new("/route/", [Method::GET, Method::POST]).policy(policy);
+        facts.routes.push(Route { target, facts: Some(own) });
     }
 
     /// Each code, and what makes it fire in a stack that is sound otherwise.
@@ -197,7 +212,35 @@ mod tests {
         ("donjon.W071", |f| f.csrf.trusted.push("http://pay.example".into())),
         ("donjon.I072", |f| f.csrf.trusted.push("https://*.bank.example".into())),
         ("donjon.W073", |f| {
-            f.routes.push(Target::new("/hook/", [Method::POST]).csrf_exempt());
+            route(f, RoutePolicy::new().csrf_exempt(), |_| {});
+        }),
+        ("donjon.E044", |f| {
+            route(f, RoutePolicy::new(), |_| {});
+            f.routes[0].facts = None;
+        }),
+        ("donjon.I026", |f| route(f, RoutePolicy::new().xframe_sameorigin(), |_| {})),
+        ("donjon.I026", |f| route(f, RoutePolicy::new().xframe_exempt(), |_| {})),
+        ("donjon.W027", |f| {
+            route(f, RoutePolicy::new(), |own| {
+                own.headers.remove("x-frame-options");
+                csp(own, "frame-ancestors", None);
+            });
+        }),
+        ("donjon.W030", |f| route(f, RoutePolicy::new(), |own| own.csp = None)),
+        ("donjon.W031", |f| {
+            route(f, RoutePolicy::new(), |own| csp(own, "script-src", Some("'unsafe-inline'")));
+        }),
+        ("donjon.E050", |f| {
+            route(f, RoutePolicy::new(), |own| cors(own, |cors| cors.any = true));
+        }),
+        ("donjon.W090", |f| f.isolation = None),
+        ("donjon.W091", |f| {
+            route(f, RoutePolicy::new().isolation_exempt().login_required(), |_| {});
+        }),
+        ("donjon.I092", |f| f.isolation.as_mut().unwrap().siblings = true),
+        ("donjon.W093", |f| {
+            let trusted = vec!["https://a.example".to_owned(), "http://b.example".to_owned()];
+            f.isolation = Some(Isolation { trusted, ..Isolation::default() });
         }),
         ("security.W009", |f| f.keys[0].push(KeyWeakness::Placeholder)),
         ("security.W025", |f| f.keys.push(vec![KeyWeakness::Short])),
@@ -210,8 +253,18 @@ mod tests {
         let mut facts = sound();
         assert_eq!(codes(&facts, &Checks::deploy()), [] as [&str; 0]);
         // Exempt and yet harmless; trusted and yet nobody on the way; broad and yet ignored.
-        facts.routes.push(Target::new("/health/", [Method::GET]).csrf_exempt());
-        facts.routes.push(Target::new("/pay/", [Method::POST]));
+        for policy in [
+            RoutePolicy::new(),
+            RoutePolicy::new().isolation_exempt(),
+            RoutePolicy::new().login_required(),
+            RoutePolicy::new().xframe_deny(),
+        ] {
+            route(&mut facts, policy, |_| {});
+        }
+        route(&mut facts, RoutePolicy::new().csrf_exempt(), |_| {});
+        let last = facts.routes.last_mut().unwrap();
+        last.target = Target::new("/health/", [Method::GET]).csrf_exempt();
+        facts.isolation.as_mut().unwrap().trusted.push("http://localhost:5173".into());
         facts.csrf.trusted.push("http://localhost:5173".into());
         facts.session_cookie.as_mut().unwrap().secure = Transport::AsTheRequest;
         facts.session_cookie.as_mut().unwrap().name = "__Host-s".into();
