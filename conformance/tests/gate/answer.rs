@@ -55,7 +55,7 @@ impl Answer {
 /// A header as it is compared: of a cookie its name alone, since secrets are fresh.
 fn kept(name: &str, value: String) -> Option<(&str, String)> {
     match name {
-        "set-cookie" => Some((name, value.split('=').next().unwrap_or_default().to_owned())),
+        "set-cookie" => Some((name, value.split('=').next().unwrap_or_default().trim().to_owned())),
         _ if name.starts_with("access-control-") || HEADERS.contains(&name) => Some((name, value)),
         _ => None,
     }
