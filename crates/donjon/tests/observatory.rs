@@ -266,7 +266,7 @@ fn referrer(headers: &HeaderMap) -> i32 {
         ["origin", "origin-when-cross-origin", "unsafe-url", "no-referrer-when-downgrade"];
     let Some(value) = word(headers, "referrer-policy") else { return 0 };
     let known = |word: &&str| private.contains(word) || telling.contains(word);
-    match value.split(',').map(str::trim).filter(known).next_back() {
+    match value.split(',').map(str::trim).rfind(known) {
         Some(word) if private.contains(&word) => 5,
         _ => -5,
     }
