@@ -125,6 +125,7 @@ impl fmt::Debug for Hook {
 impl CorsPolicy {
     /// Begins a policy that lets these origins read. Django: `CORS_ALLOWED_ORIGINS`; methods, headers
     /// and age begin as django-cors-headers has them.
+    #[allow(clippy::new_ret_no_self, reason = "a policy begins with its origins")]
     pub fn new<'a>(origins: impl IntoIterator<Item = &'a str>) -> CorsBuilder {
         CorsBuilder {
             origins: origins.into_iter().map(str::to_owned).collect(),

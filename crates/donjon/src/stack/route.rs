@@ -122,7 +122,7 @@ type Update = Arc<dyn Fn(CspBuilder) -> CspBuilder + Send + Sync>;
 
 #[derive(Clone, Debug)]
 enum RouteCors {
-    Own(CorsPolicy),
+    Own(Box<CorsPolicy>),
     Exempt,
 }
 
@@ -267,7 +267,7 @@ impl RoutePolicy {
 
     /// Lets these origins read, and no others. django-cors-headers has no such thing.
     pub fn cors(mut self, policy: CorsPolicy) -> Self {
-        self.cors = Some(RouteCors::Own(policy));
+        self.cors = Some(RouteCors::Own(Box::new(policy)));
         self
     }
 
@@ -381,7 +381,7 @@ impl RoutePolicy {
             rooms.isolation = None;
         }
         match &self.cors {
-            Some(RouteCors::Own(policy)) => rooms.cors = Some(policy.clone()),
+            Some(RouteCors::Own(policy)) => rooms.cors = Some(CorsPolicy::clone(policy)),
             Some(RouteCors::Exempt) => rooms.cors = None,
             None => {}
         }
