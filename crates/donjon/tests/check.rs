@@ -613,9 +613,13 @@ async fn panics() -> &'static str {
 
 #[tokio::test]
 async fn rule_6_a_handler_that_panics() {
-    let router = inside(Router::new().route("/boom/", get(panics)));
-    let report = found("/boom/", [Method::GET], router).await;
+    let boom = || Router::new().route("/boom/", get(panics));
+    let report = found("/boom/", [Method::GET], boom()).await;
     assert_found(&report, "donjon.W190", "the handler panicked: GET /boom/");
+    // A stack makes a 500 of it, with all headers.
+    let report = found("/boom/", [Method::GET], inside(boom())).await;
+    assert_found(&report, "donjon.I191", "GET /boom/ → 500");
+    assert!(!report.has("donjon.W190") && !report.has("donjon.E100"), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
