@@ -5,7 +5,7 @@
 //! 1. The log has the reason; the visitor gets a status and a sentence.
 //! 2. A database that is locked for too long is 503: come back later. Anything else is 500.
 //! 3. Every answer of 400 and above gets a page of the bank's own, or JSON where a script asked;
-//!    unless it has one already.
+//!    unless it has one already, and nobody keeps it.
 
 use std::sync::Arc;
 
@@ -92,11 +92,16 @@ pub async fn dress(
     let wants_json = request.uri().path().starts_with("/api/");
     let response = next.run(request).await;
     let status = response.status();
-    if (status.is_client_error() || status.is_server_error()) && !is_dressed(&response) {
-        dressed(response, &templates, wants_json)
-    } else {
-        response
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
     }
+    let mut response = match is_dressed(&response) {
+        true => response,
+        false => dressed(response, &templates, wants_json),
+    };
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
+    response
 }
 
 fn is_dressed(response: &Response) -> bool {
@@ -117,7 +122,6 @@ fn dressed(response: Response, templates: &Templates, wants_json: bool) -> Respo
     };
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Response::from_parts(parts, Body::from(body))
 }
 

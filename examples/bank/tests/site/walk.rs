@@ -46,9 +46,10 @@ fn assert_whole(answer: &Answer, what: &str) {
     }
     let csp: Vec<_> = answer.headers.get_all(header::CONTENT_SECURITY_POLICY).iter().collect();
     assert_eq!(csp.len(), 1, "{what}");
-    assert!(csp[0].to_str().unwrap().contains("strict-dynamic"), "{what}");
+    let strict = "default-src 'none'; script-src 'self'";
+    assert!(csp[0].to_str().unwrap().starts_with(strict), "{what}");
     let error = answer.status.is_client_error() || answer.status.is_server_error();
-    assert!(!error || answer.header(header::CACHE_CONTROL) == "no-store", "{what}");
+    assert!(!error || answer.header(header::CACHE_CONTROL).contains("no-store"), "{what}");
 }
 
 async fn walk(visitor: &Client, app: &str) -> Vec<StatusCode> {
