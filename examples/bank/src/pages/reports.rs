@@ -3,7 +3,7 @@
 //! 1. Everything in it was sent by somebody who needs no account. It is shown as text and as numbers,
 //!    and none of it is a link.
 //! 2. What belongs together is one group: the same directive, and the same source. The page shows
-//!    [`SHOWN`] groups of [`PLACES`] places each.
+//!    `SHOWN` groups of `PLACES` places each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
