@@ -183,11 +183,19 @@ fn is_named(policy: &CorsPolicy, origin: &HeaderValue) -> bool {
 }
 
 fn matches_pattern(policy: &CorsPolicy, origin: &HeaderValue) -> bool {
-    if policy.patterns.is_empty() {
+    if policy.patterns.is_empty() || (policy.matching == Matching::Exact && !ends_in_host(origin)) {
         return false;
     }
     let text = origin.to_str().map_or_else(|_| Cow::Owned(latin1(origin)), Cow::Borrowed);
     policy.patterns.iter().any(|pattern| pattern.matches(&text))
+}
+
+/// An origin ends with its host and port. In what goes on a pattern could find the site's own host
+/// where another's path is: `https://evil.example/a.shop.example`.
+fn ends_in_host(origin: &HeaderValue) -> bool {
+    let bytes = origin.as_bytes();
+    let host = memchr::memmem::find(bytes, b"://").map_or(bytes, |at| &bytes[at + 3..]);
+    !host.iter().any(|byte| b"/?#@\\".contains(byte))
 }
 
 /// Django's rule: the same scheme and host, whatever follows.
@@ -269,6 +277,16 @@ mod tests {
         let any = get(CorsPolicy::new([]).allow_any_origin(), "https://whoever.example");
         assert_eq!(any["access-control-allow-origin"], "*");
         assert_eq!(get(CorsPolicy::new([]).allow_any_origin(), "null").len(), 2);
+    }
+
+    /// Found by the fuzz target `cors_decision`: a class that has a slash in it matched across hosts.
+    #[test]
+    fn rule_2_a_pattern_sees_no_path() {
+        let wide = || CorsPolicy::new([]).allow_pattern(r"^https://[a-z:/.@#-]+\.shop\.example$");
+        assert!(get(wide(), "https://a.shop.example").contains_key("access-control-allow-origin"));
+        for stranger in ["https://evil.test/a.shop.example", "https://evil.test#a.shop.example"] {
+            assert_eq!(get(wide(), stranger).len(), 1, "{stranger}");
+        }
     }
 
     #[test]
