@@ -65,6 +65,7 @@ impl PermissionPolicy {
     }
 
     /// What can be no permission, as it is not `app.codename`.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "routes ask, and they are axum's"))]
     pub(crate) fn impossible(&self) -> impl Iterator<Item = &str> {
         self.iter().filter(|name| !is_permission(name))
     }
