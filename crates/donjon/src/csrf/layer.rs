@@ -338,15 +338,14 @@ where
 
 impl CsrfLayer {
     fn must_ask_session(&self, parts: &Parts) -> bool {
-        matches!(self.policy.storage, SecretStorage::Session { .. })
-            && parts.extensions.get::<CsrfToken>().is_none()
+        !self.keeps_cookies() && parts.extensions.get::<CsrfToken>().is_none()
     }
 
     /// In a stack, which makes the token when it is asked for, a request that can be no forgery goes on
     /// without a look at its secret.
     fn passes_unseen(&self, parts: &mut Parts) -> bool {
         self.mode == Mode::Protect
-            && !matches!(self.policy.storage, SecretStorage::Session { .. })
+            && self.keeps_cookies()
             && parts.extensions.get::<Visit>().is_some()
             && (parts.extensions.remove::<CsrfRoute>().is_some()
                 || (is_safe(&parts.method) && !parts.headers.contains_key(header::UPGRADE)))

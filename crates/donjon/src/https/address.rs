@@ -2,25 +2,9 @@
 
 use std::fmt::Write;
 
+use donjon_core::url::{escape_uri_path, iri_to_uri};
 use http::Uri;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-
-/// What an address can't hold as it is. Django: `iri_to_uri`.
-const ADDRESS: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-
-/// What a decoded path can't hold as it is. Django: `escape_uri_path`.
-const PATH: &AsciiSet =
-    &ADDRESS.add(b'#').add(b'%').add(b'[').add(b']').add(b'=').add(b';').add(b'?');
+use percent_encoding::percent_decode_str;
 
 /// How the path of an address is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,12 +23,12 @@ pub(super) fn path_and_query(uri: &Uri, spelling: Spelling) -> String {
     let path = uri.path().strip_prefix('/').unwrap_or(uri.path());
     let mut address = String::from("/");
     match spelling {
-        Spelling::AsSent => address.extend(utf8_percent_encode(path, ADDRESS)),
-        Spelling::Django => address.extend(utf8_percent_encode(&decoded(path), PATH)),
+        Spelling::AsSent => address.push_str(&iri_to_uri(path)),
+        Spelling::Django => address.push_str(&escape_uri_path(&decoded(path))),
     }
     if let Some(query) = uri.query().filter(|query| !query.is_empty()) {
         address.push('?');
-        address.extend(utf8_percent_encode(query, ADDRESS));
+        address.push_str(&iri_to_uri(query));
     }
     address
 }
