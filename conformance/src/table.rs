@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use donjon_core::clock::UnixTime;
 use donjon_core::session::{
-    Creation, MemorySessions, SessionData, SessionKey, SessionRecord, SessionStore, StoreError,
-    Update,
+    Creation, Deletion, MemorySessions, SessionData, SessionKey, SessionRecord, SessionStore,
+    StoreError, Stored, Update, Version,
 };
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ impl Table {
         let mut rows = Vec::new();
         for key in keys {
             let long_ago = UnixTime::from_seconds(i64::MIN);
-            if let Ok(Some(record)) = self.load(&key, long_ago).await {
+            if let Ok(Some(Stored { record, .. })) = self.load(&key, long_ago).await {
                 let (data, expires) = (values(&record.data), record.expires.seconds());
                 rows.push((key.expose().to_owned(), data, expires));
             }
@@ -94,11 +94,7 @@ impl Table {
 }
 
 impl SessionStore for Table {
-    async fn load(
-        &self,
-        key: &SessionKey,
-        now: UnixTime,
-    ) -> Result<Option<SessionRecord>, StoreError> {
+    async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
         SessionStore::load(&self.0.sessions, key, now).await
     }
 
@@ -108,22 +104,27 @@ impl SessionStore for Table {
         record: &SessionRecord,
     ) -> Result<Creation, StoreError> {
         let creation = SessionStore::create(&self.0.sessions, key, record).await?;
-        if creation == Creation::Created {
+        if let Creation::Created(_) = creation {
             self.keys().push(key.clone());
         }
         Ok(creation)
     }
 
-    async fn update(&self, key: &SessionKey, record: &SessionRecord) -> Result<Update, StoreError> {
-        SessionStore::update(&self.0.sessions, key, record).await
+    async fn update(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        over: &Version,
+    ) -> Result<Update, StoreError> {
+        SessionStore::update(&self.0.sessions, key, record, over).await
     }
 
-    async fn delete(&self, key: &SessionKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
         SessionStore::delete(&self.0.sessions, key).await
     }
 
-    async fn clear_expired(&self, now: UnixTime) -> Result<u64, StoreError> {
-        self.0.sessions.clear_expired(now).await
+    async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.0.sessions.clear_expired(now, limit).await
     }
 }
 

@@ -568,6 +568,8 @@ impl Site {
     /// [`AbsoluteUriError`] if the site does not answer to the host, or the location is no URL.
     pub fn absolute_uri(&self, page: &Uri, location: &str) -> Result<String, AbsoluteUriError> {
         let host = self.host.as_ref().map_err(Clone::clone)?;
+        // A browser drops what stands behind a URL, Python does not.
+        let location = location.trim_end_matches(|c| c <= ' ');
         let joined = join_url(self.scheme, host.as_str(), &base_path(page), location);
         Ok(iri_to_uri(&joined.map_err(|MalformedUrl| AbsoluteUriError::Location)?).into_owned())
     }
@@ -826,6 +828,7 @@ mod tests {
         let site = policy().resolve(&headers(&[("host", "example.com")]), None, None);
         assert_eq!(site.page_uri(&page).unwrap(), "http://example.com/a?b");
         assert_eq!(site.absolute_uri(&page, "../é?x").unwrap(), "http://example.com/%C3%A9?x");
+        assert_eq!(site.absolute_uri(&page, "//example.com\n\x0b ").unwrap(), "http://example.com");
         assert_eq!(site.absolute_uri(&page, "//[bad"), Err(AbsoluteUriError::Location));
     }
 

@@ -323,11 +323,14 @@ fn escaped_anew(path: &str, escaped: &'static AsciiSet) -> String {
 ///
 /// Yes for a path, and for `http` or `https` URLs whose host, letter by letter and with its port, is
 /// in `hosts`; with `scheme` HTTPS, for `https` only. A browser reads `\` as `/`, so the URL must
-/// pass in both readings.
+/// pass in both readings. Two slashes without a host behind them, and a host with Unicode's blanks
+/// behind it, which Django strips, lead a browser nowhere: they are refused.
 #[must_use]
-pub fn is_safe_redirect(url: &str, hosts: &[&str], scheme: Scheme) -> bool {
+pub fn is_safe_redirect(given: &str, hosts: &[&str], scheme: Scheme) -> bool {
+    // At the end only what the browser drops too, or the host that is compared is not the one it reads.
+    let url = given.trim_start_matches(is_python_space);
+    let url = url.trim_end_matches(|c| c <= ' ' && is_python_space(c));
     // The length comes first: nothing below is worth a megabyte.
-    let url = url.trim_matches(is_python_space);
     if url.is_empty() || url.len() > MAX_REDIRECT * 4 || url.chars().count() > MAX_REDIRECT {
         return false;
     }
@@ -341,7 +344,8 @@ fn is_python_space(c: char) -> bool {
 
 fn stays(url: &str, hosts: &[&str], scheme: Scheme) -> bool {
     let Ok(split) = split_url(url) else { return false };
-    let nowhere = split.netloc.is_empty() && !split.scheme.is_empty();
+    let hostless = !split.scheme.is_empty() || cleaned(url).starts_with("//");
+    let nowhere = split.netloc.is_empty() && hostless;
     if begins_with_three_slashes(url) || nowhere || url.chars().next().is_none_or(is_other) {
         return false;
     }
@@ -440,6 +444,12 @@ mod tests {
             "http:e.com",
             "/\t/e.com",
             "https:e.com",
+            "//",
+            "/\t/",
+            "//?next=/",
+            "\t//\n\x0b ",
+            "//testserver\u{a0}",
+            "http://testserver\u{2003}\n",
         ] {
             assert!(!safe(url), "{url:?}");
         }
@@ -454,6 +464,8 @@ mod tests {
             "http://testserver.com/confirm?email=me@example.com",
             "/url%20with%20spaces/",
             "path/http:2222222222",
+            " //testserver \x0b\n",
+            "\u{a0}/view/\u{a0}",
         ] {
             assert!(safe(url), "{url:?}");
         }

@@ -48,9 +48,10 @@ async fn measure_sessions(sessions: &DjangoSessions) -> Result<(), Failure> {
     report("session load", begin);
     let begin = Instant::now();
     for key in &keys {
-        sessions.update(key, &record).await?;
+        let seen = sessions.load(key, now).await?.ok_or("the session is gone")?;
+        sessions.update(key, &record, &seen.version).await?;
     }
-    report("session update", begin);
+    report("session load and update", begin);
     Ok(())
 }
 

@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use donjon_core::clock::UnixTime;
 use donjon_core::secret::Keys;
-use donjon_core::session::{SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore};
+use donjon_core::session::{
+    SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore, StoreError, Update, Version,
+};
 use donjon_db::{BUSY_TIMEOUT, Database, DbErrorKind, DjangoSessions};
 use sea_orm::ConnectionTrait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -35,6 +37,29 @@ async fn another_process(path: &Path) -> SqliteConnection {
 async fn texts(connection: &mut SqliteConnection, sql: &'static str) -> Vec<String> {
     let rows = sqlx::query(sql).fetch_all(connection).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn load(
+    sessions: &DjangoSessions,
+    key: &SessionKey,
+    now: UnixTime,
+) -> Result<Option<SessionRecord>, StoreError> {
+    Ok(sessions.load(key, now).await?.map(|stored| stored.record))
+}
+
+/// Writes over whatever is there, and tells whether anything was.
+async fn update(
+    sessions: &DjangoSessions,
+    key: &SessionKey,
+    record: &SessionRecord,
+) -> Result<bool, StoreError> {
+    let seen = sessions.load(key, UnixTime::from_seconds(0)).await?;
+    let over = seen.map_or(Version::Text("nothing".into()), |stored| stored.version);
+    match sessions.update(key, record, &over).await? {
+        Update::Saved(_) => Ok(true),
+        Update::Gone => Ok(false),
+        Update::Changed => panic!("nobody else writes here"),
+    }
 }
 
 #[tokio::test]
@@ -97,14 +122,14 @@ async fn a_locked_database_is_an_error_in_bounded_time() {
     let mut other = another_process(&path).await;
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let began = Instant::now();
-    let error = sessions.update(&key, &record).await.unwrap_err().to_string();
+    let error = update(&sessions, &key, &record).await.unwrap_err().to_string();
     assert!(error.contains("locked"), "{error}");
     assert!(began.elapsed() < BUSY_TIMEOUT * 4);
-    let loaded = sessions.load(&key, UnixTime::from_seconds(0)).await.unwrap();
+    let loaded = load(&sessions, &key, UnixTime::from_seconds(0)).await.unwrap();
     assert_eq!(loaded, Some(record.clone()), "readers go on");
 
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
-    sessions.update(&key, &record).await.expect("the lock is gone, and so is the error");
+    update(&sessions, &key, &record).await.expect("the lock is gone, and so is the error");
 }
 
 #[tokio::test]

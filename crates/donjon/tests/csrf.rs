@@ -14,8 +14,8 @@ use donjon_core::cookie::{CookieError, CookieSettings, SameSite, Transport};
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{Scheme, SitePolicy, TrustedOrigins};
 use donjon_core::session::{
-    Creation, Lifetime, MemorySessions, Session, SessionContext, SessionKey, SessionRecord,
-    SessionStore, StoreError, Update,
+    Creation, Deletion, Lifetime, MemorySessions, Session, SessionContext, SessionKey,
+    SessionRecord, SessionStore, StoreError, Stored, Update, Version,
 };
 use http::{Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -697,11 +697,7 @@ struct Counting {
 }
 
 impl SessionStore for Counting {
-    async fn load(
-        &self,
-        key: &SessionKey,
-        now: UnixTime,
-    ) -> Result<Option<SessionRecord>, StoreError> {
+    async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
         self.loads.fetch_add(1, Ordering::Relaxed);
         if self.down { Err(StoreError::new("down")) } else { self.sessions.load(key, now).await }
     }
@@ -714,16 +710,21 @@ impl SessionStore for Counting {
         self.sessions.create(key, record).await
     }
 
-    async fn update(&self, key: &SessionKey, record: &SessionRecord) -> Result<Update, StoreError> {
-        self.sessions.update(key, record).await
+    async fn update(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        over: &Version,
+    ) -> Result<Update, StoreError> {
+        self.sessions.update(key, record, over).await
     }
 
-    async fn delete(&self, key: &SessionKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
         self.sessions.delete(key).await
     }
 
-    async fn clear_expired(&self, now: UnixTime) -> Result<u64, StoreError> {
-        self.sessions.clear_expired(now).await
+    async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        self.sessions.clear_expired(now, limit).await
     }
 }
 

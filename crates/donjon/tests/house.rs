@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate, and the crates of this workspace that it may know.
-const CRATES: [(&str, &[&str]); 4] = [
+const CRATES: [(&str, &[&str]); 5] = [
     ("donjon-core", &[]),
     ("donjon-html", &[]),
     ("donjon-db", &["donjon_core"]),
+    ("donjon-redis", &["donjon_core"]),
     ("donjon", &["donjon_core", "donjon_html"]),
 ];
 
@@ -37,6 +38,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     ("session", 2, &[]),
     ("csrf", 2, &[]),
     ("auth", 3, &["session", "password"]),
+    ("messages", 3, &["session"]),
     // A form has the hidden field of the token, and the limits of its body.
     ("form", 3, &["csrf"]),
     // What a template needs.
@@ -108,7 +110,8 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved { names: &["rustls", "tokio_rustls"], places: &["donjon/serve/"] },
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },
-    Reserved { names: &["sea_orm", "sqlx"], places: &["donjon-db/"] },
+    Reserved { names: &["sea_orm", "sqlx", "rusqlite", "moka"], places: &["donjon-db/"] },
+    Reserved { names: &["redis"], places: &["donjon-redis/"] },
     Reserved { names: &["SystemTime"], places: &["donjon-core/clock.rs"] },
     Reserved { names: &["getrandom"], places: &["donjon-core/entropy.rs"] },
     Reserved {

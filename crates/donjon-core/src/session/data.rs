@@ -99,6 +99,20 @@ impl SessionData {
     pub fn remove(&mut self, name: &str) -> bool {
         self.contains(name) && Arc::make_mut(&mut self.0).shift_remove(name).is_some()
     }
+
+    /// These values, and over them what became of `before` in `after`: names that are new, changed or
+    /// gone there.
+    pub(super) fn with_changes(&self, before: &Self, after: &Self) -> Self {
+        let text = |data: &Self, name: &str| data.0.get(name).map(|raw| raw.get().to_owned());
+        let mut merged = (*self.0).clone();
+        merged.retain(|name, _| after.contains(name) || !before.contains(name));
+        for (name, raw) in after.0.iter() {
+            if text(before, name).as_deref() != Some(raw.get()) {
+                merged.insert(name.clone(), raw.clone());
+            }
+        }
+        Self(Arc::new(merged))
+    }
 }
 
 impl PartialEq for SessionData {
@@ -123,6 +137,18 @@ mod tests {
         assert_eq!(
             text,
             r#"{"big":123456789012345678901234567890,"float":1e+20,"caf\u00e9":"\u00e9","new":"\u00e9"}"#
+        );
+    }
+
+    #[test]
+    fn changes_go_over_what_others_wrote() {
+        let data = |json: &str| SessionData::from_json(json.as_bytes()).unwrap();
+        let before = data(r#"{"same":1,"ours":1,"dropped":1,"theirs":1,"both":1}"#);
+        let ours = data(r#"{"same":1,"ours":2,"theirs":1,"both":2,"new":2}"#);
+        let theirs = data(r#"{"same":1,"ours":1,"dropped":3,"both":3,"added":3}"#);
+        assert_eq!(
+            theirs.with_changes(&before, &ours),
+            data(r#"{"same":1,"ours":2,"both":2,"new":2,"added":3}"#)
         );
     }
 

@@ -8,14 +8,17 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    BadExpiry, Creation, DynSessionStore, Expires, Expiry, Lifetime, SessionData, SessionKey,
-    SessionRecord, StoreError, Update,
+    BadExpiry, Creation, Deletion, DynSessionStore, Expires, Expiry, Lifetime, SessionData,
+    SessionKey, SessionRecord, StoreError, Stored, Update, Version,
 };
 use crate::clock::{Clock, UnixTime};
 
 /// How often [`Session::create`] draws another key before it gives up: two clashes of 165 random bits
 /// mean that the randomness or the store is broken.
 const MAX_KEY_CLASHES: usize = 8;
+
+/// How often [`Session::save`] puts its changes over those of others before it gives up.
+const MAX_SAVE_RACES: usize = 16;
 
 const EXPIRY: &str = "_session_expiry";
 const TEST_COOKIE: &str = "testcookie";
@@ -46,8 +49,18 @@ struct Inner {
 struct State {
     key: Option<SessionKey>,
     data: Option<SessionData>,
+    /// What the store had when it was last asked or written: what others change is told from it.
+    base: Option<Base>,
+    /// Were all values forgotten, those too that others have added meanwhile?
+    cleared: bool,
     accessed: bool,
     modified: bool,
+}
+
+#[derive(Clone)]
+struct Base {
+    data: SessionData,
+    version: Version,
 }
 
 /// Why a session could not do what was asked.
@@ -134,12 +147,16 @@ impl Session {
         };
         let found = self.0.context.store.load(&key, self.now()).await?;
         let mut state = self.state();
-        if found.is_none() && state.data.is_none() {
-            // A key without a live row is somebody's wish: it must not become a key of ours.
-            state.key = None;
+        if let Some(data) = &state.data {
+            return Ok(data.clone());
         }
-        let loaded = found.map(|record| record.data).unwrap_or_default();
-        Ok(state.data.get_or_insert(loaded).clone())
+        match found.map(Base::from) {
+            Some(base) => state.base = Some(base),
+            // A key without a live row is somebody's wish: it must not become a key of ours.
+            None => state.key = None,
+        }
+        let loaded = state.base.as_ref().map(|base| base.data.clone()).unwrap_or_default();
+        Ok(state.data.insert(loaded).clone())
     }
 
     /// The value of this name.
@@ -208,6 +225,7 @@ impl Session {
     pub fn clear(&self) {
         let mut state = self.state();
         state.data = Some(SessionData::default());
+        state.cleared = true;
         state.accessed = true;
         state.modified = true;
     }
@@ -278,13 +296,12 @@ impl Session {
         let old = self.key();
         self.create().await?;
         let Some(old) = old else { return Ok(()) };
-        let (store, record) = (&self.0.context.store, self.record().await?);
-        if store.update(&old, &record).await? == Update::Gone {
+        if self.0.context.store.delete(&old).await? == Deletion::Absent {
             // Who logged out in another request must not live on under the new key.
             self.flush().await?;
             return Err(SessionError::Interrupted);
         }
-        Ok(store.delete(&old).await?)
+        Ok(())
     }
 
     /// Deletes the session, in the store and here.
@@ -296,7 +313,9 @@ impl Session {
         if let Some(key) = self.key() {
             self.0.context.store.delete(&key).await?;
         }
-        self.state().key = None;
+        let mut state = self.state();
+        state.key = None;
+        state.base = None;
         Ok(())
     }
 
@@ -310,10 +329,12 @@ impl Session {
         let record = self.record().await?;
         for _ in 0..MAX_KEY_CLASHES {
             let key = SessionKey::random();
-            if self.0.context.store.create(&key, &record).await? == Creation::Created {
+            if let Creation::Created(version) = self.0.context.store.create(&key, &record).await? {
                 let mut state = self.state();
                 state.key = Some(key);
                 state.modified = true;
+                state.cleared = false;
+                state.base = Some(Base { data: record.data, version });
                 return Ok(());
             }
         }
@@ -322,19 +343,54 @@ impl Session {
 
     /// Writes the values to the store, under a new key if there is none, and tells the key.
     ///
+    /// What other requests have written meanwhile stays, value by value; where both changed the same
+    /// one, this session's counts.
+    ///
     /// # Errors
     /// [`SessionError::Interrupted`] if the session was deleted meanwhile, [`SessionError::Store`],
     /// and [`SessionError::Expiry`].
     pub async fn save(&self) -> Result<SessionKey, SessionError> {
-        let record = self.record().await?;
-        if let Some(key) = self.key() {
-            return match self.0.context.store.update(&key, &record).await? {
-                Update::Saved => Ok(key),
-                Update::Gone => Err(SessionError::Interrupted),
-            };
+        let Some(key) = self.key() else {
+            self.create().await?;
+            return self.key().ok_or(SessionError::Interrupted);
+        };
+        for _ in 0..MAX_SAVE_RACES {
+            let over = self.state().base.as_ref().map(|base| base.version.clone());
+            if let Some(version) = over {
+                let record = self.record().await?;
+                match self.0.context.store.update(&key, &record, &version).await? {
+                    Update::Saved(version) => {
+                        let mut state = self.state();
+                        state.cleared = false;
+                        state.base = Some(Base { data: record.data, version });
+                        return Ok(key);
+                    }
+                    Update::Changed => {}
+                    Update::Gone => return Err(SessionError::Interrupted),
+                }
+            }
+            self.rebase(&key).await?;
         }
-        self.create().await?;
-        self.key().ok_or(SessionError::Interrupted)
+        Err(SessionError::Store(StoreError::new("the session changes faster than it can be saved")))
+    }
+
+    /// Puts what changed here over what the store has now.
+    async fn rebase(&self, key: &SessionKey) -> Result<(), SessionError> {
+        // A row that has expired since is still written over, as in Django.
+        let found = self.0.context.store.load(key, UnixTime::from_micros(i64::MIN)).await?;
+        let theirs = Base::from(found.ok_or(SessionError::Interrupted)?);
+        let mut state = self.state();
+        let ours = state.data.take();
+        state.data = Some(match (ours, &state.base) {
+            (Some(ours), _) if state.cleared => ours,
+            (Some(ours), base) => {
+                let before = base.as_ref().map(|base| base.data.clone()).unwrap_or_default();
+                theirs.data.with_changes(&before, &ours)
+            }
+            (None, _) => theirs.data.clone(),
+        });
+        state.base = Some(theirs);
+        Ok(())
     }
 
     /// How the session stands, for the layer that ends the request.
@@ -347,6 +403,12 @@ impl Session {
             modified: state.modified,
             empty: state.key.is_none() && no_values,
         }
+    }
+}
+
+impl From<Stored> for Base {
+    fn from(stored: Stored) -> Self {
+        Self { data: stored.record.data, version: stored.version }
     }
 }
 

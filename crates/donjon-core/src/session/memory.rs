@@ -1,10 +1,13 @@
 //! Sessions in this process's memory.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Creation, SessionKey, SessionRecord, SessionStore, StoreError, Update};
+use super::{
+    Creation, Deletion, SessionKey, SessionRecord, SessionStore, StoreError, Stored, Update,
+    Version,
+};
 use crate::clock::{Clock, UnixTime};
 
 /// How many sessions [`MemorySessions`] holds: some hundreds of megabytes of small ones.
@@ -22,9 +25,11 @@ pub struct MemorySessions {
     shards: [Mutex<Shard>; SHARDS],
     shard_capacity: usize,
     clock: Clock,
+    /// Across all records: one that is made anew must not look like the one before it.
+    versions: AtomicU64,
 }
 
-type Shard = HashMap<SessionKey, SessionRecord>;
+type Shard = HashMap<SessionKey, Stored>;
 
 impl Default for MemorySessions {
     fn default() -> Self {
@@ -32,6 +37,7 @@ impl Default for MemorySessions {
             shards: std::array::from_fn(|_| Mutex::default()),
             shard_capacity: MAX_SESSIONS / SHARDS,
             clock: Clock::system(),
+            versions: AtomicU64::new(0),
         }
     }
 }
@@ -61,9 +67,13 @@ impl MemorySessions {
         lock(&self.shards[sum % SHARDS])
     }
 
+    fn next_version(&self) -> Version {
+        Version::Number(self.versions.fetch_add(1, Ordering::Relaxed))
+    }
+
     fn make_room(&self, shard: &mut Shard) -> Result<(), StoreError> {
         if shard.len() >= self.shard_capacity {
-            drop_expired(shard, self.clock.now());
+            drop_expired(shard, self.clock.now(), usize::MAX);
         }
         if shard.len() >= self.shard_capacity {
             return Err(StoreError::new(format!(
@@ -79,19 +89,20 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn drop_expired(shard: &mut Shard, now: UnixTime) -> usize {
+fn drop_expired(shard: &mut Shard, now: UnixTime, limit: usize) -> usize {
     let before = shard.len();
-    shard.retain(|_, record| record.expires >= now);
+    let mut left = limit;
+    shard.retain(|_, stored| {
+        let stays = left == 0 || stored.record.expires >= now;
+        left -= usize::from(!stays);
+        stays
+    });
     before - shard.len()
 }
 
 impl SessionStore for MemorySessions {
-    async fn load(
-        &self,
-        key: &SessionKey,
-        now: UnixTime,
-    ) -> Result<Option<SessionRecord>, StoreError> {
-        Ok(self.shard(key).get(key).filter(|record| record.expires > now).cloned())
+    async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
+        Ok(self.shard(key).get(key).filter(|stored| stored.record.expires > now).cloned())
     }
 
     async fn create(
@@ -104,29 +115,36 @@ impl SessionStore for MemorySessions {
             return Ok(Creation::KeyTaken);
         }
         self.make_room(&mut shard)?;
-        shard.insert(key.clone(), record.clone());
-        Ok(Creation::Created)
+        let version = self.next_version();
+        shard.insert(key.clone(), Stored { record: record.clone(), version: version.clone() });
+        Ok(Creation::Created(version))
     }
 
-    async fn update(&self, key: &SessionKey, record: &SessionRecord) -> Result<Update, StoreError> {
-        match self.shard(key).entry(key.clone()) {
-            Entry::Occupied(mut entry) => {
-                entry.insert(record.clone());
-                Ok(Update::Saved)
+    async fn update(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        over: &Version,
+    ) -> Result<Update, StoreError> {
+        match self.shard(key).get_mut(key) {
+            None => Ok(Update::Gone),
+            Some(stored) if stored.version != *over => Ok(Update::Changed),
+            Some(stored) => {
+                let version = self.next_version();
+                *stored = Stored { record: record.clone(), version: version.clone() };
+                Ok(Update::Saved(version))
             }
-            Entry::Vacant(_) => Ok(Update::Gone),
         }
     }
 
-    async fn delete(&self, key: &SessionKey) -> Result<(), StoreError> {
-        self.shard(key).remove(key);
-        Ok(())
+    async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
+        let was = self.shard(key).remove(key);
+        Ok(if was.is_some() { Deletion::Deleted } else { Deletion::Absent })
     }
 
-    async fn clear_expired(&self, now: UnixTime) -> Result<u64, StoreError> {
-        let dropped: usize =
-            self.shards.iter().map(|shard| drop_expired(&mut lock(shard), now)).sum();
-        Ok(dropped as u64)
+    async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        let clear = |cleared, shard| cleared + drop_expired(&mut lock(shard), now, limit - cleared);
+        Ok(self.shards.iter().fold(0, clear))
     }
 }
 
@@ -155,29 +173,42 @@ mod tests {
         SessionRecord { data, expires: at(expires) }
     }
 
+    fn created(creation: Result<Creation, StoreError>) -> Version {
+        match creation {
+            Ok(Creation::Created(version)) => version,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn rule_1_an_expired_or_unknown_key_has_no_record() {
         let (sessions, key) = (MemorySessions::default(), SessionKey::random());
         assert_eq!(ready(sessions.load(&key, at(0))).unwrap(), None);
         ready(sessions.create(&key, &record(1, 100))).unwrap();
-        assert_eq!(ready(sessions.load(&key, at(99))).unwrap(), Some(record(1, 100)));
+        assert_eq!(ready(sessions.load(&key, at(99))).unwrap().unwrap().record, record(1, 100));
         assert_eq!(ready(sessions.load(&key, at(100))).unwrap(), None);
     }
 
     #[test]
     fn rule_3_create_never_overwrites_and_update_never_makes() {
         let (sessions, key) = (MemorySessions::default(), SessionKey::random());
-        assert_eq!(ready(sessions.update(&key, &record(1, 100))).unwrap(), Update::Gone);
+        let gone = || ready(sessions.update(&key, &record(1, 100), &Version::Number(0))).unwrap();
+        assert_eq!(gone(), Update::Gone);
         assert!(sessions.is_empty());
-        assert_eq!(ready(sessions.create(&key, &record(1, 100))).unwrap(), Creation::Created);
+        let first = created(ready(sessions.create(&key, &record(1, 100))));
         assert_eq!(ready(sessions.create(&key, &record(2, 100))).unwrap(), Creation::KeyTaken);
-        assert_eq!(ready(sessions.load(&key, at(0))).unwrap(), Some(record(1, 100)));
-        assert_eq!(ready(sessions.update(&key, &record(3, 100))).unwrap(), Update::Saved);
-        assert_eq!(ready(sessions.load(&key, at(0))).unwrap(), Some(record(3, 100)));
-        ready(sessions.delete(&key)).unwrap();
-        ready(sessions.delete(&key)).unwrap();
-        assert_eq!(ready(sessions.update(&key, &record(4, 100))).unwrap(), Update::Gone);
+        let stored = || ready(sessions.load(&key, at(0))).unwrap().unwrap();
+        assert_eq!(stored(), Stored { record: record(1, 100), version: first.clone() });
+        let update = |over| ready(sessions.update(&key, &record(3, 100), over)).unwrap();
+        let Update::Saved(second) = update(&first) else { panic!("nobody changed it") };
+        assert_eq!(stored(), Stored { record: record(3, 100), version: second.clone() });
+        assert_eq!(update(&first), Update::Changed);
+        assert_eq!(ready(sessions.delete(&key)).unwrap(), Deletion::Deleted);
+        assert_eq!(ready(sessions.delete(&key)).unwrap(), Deletion::Absent);
+        assert_eq!(update(&second), Update::Gone);
         assert_eq!(ready(sessions.load(&key, at(0))).unwrap(), None);
+        created(ready(sessions.create(&key, &record(1, 100))));
+        assert_eq!(update(&second), Update::Changed);
     }
 
     #[test]
@@ -186,7 +217,8 @@ mod tests {
         for expires in 0..100 {
             ready(sessions.create(&SessionKey::random(), &record(1, expires))).unwrap();
         }
-        assert_eq!(ready(sessions.clear_expired(at(40))).unwrap(), 40);
+        assert_eq!(ready(sessions.clear_expired(at(40), 30)).unwrap(), 30);
+        assert_eq!(ready(sessions.clear_expired(at(40), 30)).unwrap(), 10);
         assert_eq!(sessions.len(), 60);
     }
 
@@ -201,7 +233,7 @@ mod tests {
         assert!(sessions.len() <= SHARDS);
         clock.set(at(101));
         let key = SessionKey::random();
-        assert_eq!(ready(sessions.create(&key, &record(2, 200))).unwrap(), Creation::Created);
+        created(ready(sessions.create(&key, &record(2, 200))));
         assert!(ready(sessions.load(&key, at(101))).unwrap().is_some());
     }
 }

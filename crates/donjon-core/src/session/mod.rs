@@ -8,7 +8,8 @@
 //!    live row has it, it is dropped, and never becomes a key of ours.
 //! 2. Nothing is read before the session is touched, and nothing is written unless it changed.
 //! 3. [`create`](SessionStore::create) never overwrites a row, [`update`](SessionStore::update) never
-//!    makes one. So a save that races a logout loses: [`Update::Gone`].
+//!    makes one. So a save that races a logout loses: [`Update::Gone`]. Nor does it write over a state
+//!    that its writer has not seen: [`Update::Changed`].
 //! 4. [`Session::cycle_key`] keeps the data under a new key, [`Session::flush`] drops both.
 //! 5. The row's text is Django's, signed: `signing.dumps(data, compress=True)` under the salt
 //!    [`SessionCodec::SALT`]. A row that does not decode is an empty session and an event.
@@ -30,6 +31,6 @@ pub use handle::{Ending, Session, SessionContext, SessionError};
 pub use memory::{MAX_SESSIONS, MemorySessions};
 pub use rotation::{Rotate, Rotation};
 pub use store::{
-    BoxFuture, Creation, DynSessionStore, SessionKey, SessionRecord, SessionStore, StoreError,
-    Update,
+    BoxFuture, Creation, Deletion, DynSessionStore, SessionKey, SessionRecord, SessionStore,
+    StoreError, Stored, Update, Version,
 };

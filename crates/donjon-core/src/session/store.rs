@@ -59,22 +59,60 @@ pub struct SessionRecord {
     pub expires: UnixTime,
 }
 
+/// A record as a store handed it out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// What the store keeps.
+    pub record: SessionRecord,
+    /// Which state of it this is.
+    pub version: Version,
+}
+
+/// Which state of a record somebody has seen: [`SessionStore::update`] writes over that one only.
+///
+/// Only the store that made a version reads it. `Debug` shows none of it, for the text of a record is
+/// the visitor's.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Version {
+    /// A number that grows with each change.
+    Number(u64),
+    /// The record's text, or a digest of it.
+    Text(Arc<str>),
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Version(…)")
+    }
+}
+
 /// What became of [`SessionStore::create`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// The record is in the store.
-    Created,
+    /// The record is in the store, in this state.
+    Created(Version),
     /// Another record has this key, and keeps it.
     KeyTaken,
 }
 
 /// What became of [`SessionStore::update`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
-    /// The record is in the store.
-    Saved,
+    /// The record is in the store, in this state.
+    Saved(Version),
+    /// Somebody else has changed the record since, and nothing was written.
+    Changed,
     /// No record has this key any more, and none was made.
     Gone,
+}
+
+/// What became of [`SessionStore::delete`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// The record was there, and is no more.
+    Deleted,
+    /// No record had this key.
+    Absent,
 }
 
 /// The store could not do its work: it is down, slow, full or locked.
@@ -110,7 +148,7 @@ pub trait SessionStore: Send + Sync + 'static {
         &self,
         key: &SessionKey,
         now: UnixTime,
-    ) -> impl Future<Output = Result<Option<SessionRecord>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// Puts a record under a key that has none, expired or not. Never overwrites.
     fn create(
@@ -119,18 +157,26 @@ pub trait SessionStore: Send + Sync + 'static {
         record: &SessionRecord,
     ) -> impl Future<Output = Result<Creation, StoreError>> + Send;
 
-    /// Puts another record under a key that has one. Never makes one.
+    /// Puts another record over the state of one that `over` names. Never makes one, and never writes
+    /// over what its writer has not seen.
     fn update(
         &self,
         key: &SessionKey,
         record: &SessionRecord,
+        over: &Version,
     ) -> impl Future<Output = Result<Update, StoreError>> + Send;
 
-    /// Removes the record under `key`, if there is one.
-    fn delete(&self, key: &SessionKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Removes the record under `key`, expired or not, and tells whether there was one.
+    fn delete(&self, key: &SessionKey)
+    -> impl Future<Output = Result<Deletion, StoreError>> + Send;
 
-    /// Removes what expired before `now`, and tells how many. Django: `clearsessions`.
-    fn clear_expired(&self, now: UnixTime) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    /// Removes at most `limit` of the records that expired before `now`, and tells how many: fewer than
+    /// `limit` when none is left. Django: `clearsessions`.
+    fn clear_expired(
+        &self,
+        now: UnixTime,
+        limit: usize,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 }
 
 /// A future in a box, as a store behind a `dyn` returns it.
@@ -143,7 +189,7 @@ pub trait DynSessionStore: Send + Sync + 'static {
         &'a self,
         key: &'a SessionKey,
         now: UnixTime,
-    ) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>>;
+    ) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
     /// See [`SessionStore::create`].
     fn create<'a>(
@@ -157,10 +203,18 @@ pub trait DynSessionStore: Send + Sync + 'static {
         &'a self,
         key: &'a SessionKey,
         record: &'a SessionRecord,
+        over: &'a Version,
     ) -> BoxFuture<'a, Result<Update, StoreError>>;
 
     /// See [`SessionStore::delete`].
-    fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Deletion, StoreError>>;
+
+    /// See [`SessionStore::clear_expired`].
+    fn clear_expired(
+        &self,
+        now: UnixTime,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<usize, StoreError>>;
 }
 
 impl<S: SessionStore> DynSessionStore for S {
@@ -168,7 +222,7 @@ impl<S: SessionStore> DynSessionStore for S {
         &'a self,
         key: &'a SessionKey,
         now: UnixTime,
-    ) -> BoxFuture<'a, Result<Option<SessionRecord>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         Box::pin(SessionStore::load(self, key, now))
     }
 
@@ -184,12 +238,21 @@ impl<S: SessionStore> DynSessionStore for S {
         &'a self,
         key: &'a SessionKey,
         record: &'a SessionRecord,
+        over: &'a Version,
     ) -> BoxFuture<'a, Result<Update, StoreError>> {
-        Box::pin(SessionStore::update(self, key, record))
+        Box::pin(SessionStore::update(self, key, record, over))
     }
 
-    fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Deletion, StoreError>> {
         Box::pin(SessionStore::delete(self, key))
+    }
+
+    fn clear_expired(
+        &self,
+        now: UnixTime,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(SessionStore::clear_expired(self, now, limit))
     }
 }
 

@@ -17,7 +17,8 @@ use donjon_core::account::{
 use donjon_core::clock::UnixTime;
 use donjon_core::origin::{Connection, Scheme};
 use donjon_core::session::{
-    Creation, MemorySessions, SessionKey, SessionRecord, SessionStore, StoreError, Update,
+    Creation, Deletion, MemorySessions, SessionKey, SessionRecord, SessionStore, StoreError,
+    Stored, Update, Version,
 };
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header, request};
 use tower::ServiceExt;
@@ -65,11 +66,7 @@ impl<S> Store<S> {
 }
 
 impl SessionStore for Store<MemorySessions> {
-    async fn load(
-        &self,
-        key: &SessionKey,
-        now: UnixTime,
-    ) -> Result<Option<SessionRecord>, StoreError> {
+    async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
         self.ask()?;
         SessionStore::load(&self.inner, key, now).await
     }
@@ -83,19 +80,24 @@ impl SessionStore for Store<MemorySessions> {
         SessionStore::create(&self.inner, key, record).await
     }
 
-    async fn update(&self, key: &SessionKey, record: &SessionRecord) -> Result<Update, StoreError> {
+    async fn update(
+        &self,
+        key: &SessionKey,
+        record: &SessionRecord,
+        over: &Version,
+    ) -> Result<Update, StoreError> {
         self.ask()?;
-        SessionStore::update(&self.inner, key, record).await
+        SessionStore::update(&self.inner, key, record, over).await
     }
 
-    async fn delete(&self, key: &SessionKey) -> Result<(), StoreError> {
+    async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
         self.ask()?;
         SessionStore::delete(&self.inner, key).await
     }
 
-    async fn clear_expired(&self, now: UnixTime) -> Result<u64, StoreError> {
+    async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         self.ask()?;
-        self.inner.clear_expired(now).await
+        self.inner.clear_expired(now, limit).await
     }
 }
 
@@ -103,7 +105,7 @@ impl Store<MemorySessions> {
     /// The live record under a cookie's value.
     pub async fn record(&self, key: &str) -> Option<SessionRecord> {
         let key = SessionKey::parse(key)?;
-        SessionStore::load(&self.inner, &key, NOW).await.unwrap()
+        SessionStore::load(&self.inner, &key, NOW).await.unwrap().map(|stored| stored.record)
     }
 
     /// Puts a record there, as if the site had made it.
