@@ -157,7 +157,9 @@ impl AccountStore for DjangoAccounts {
         if !self.0.holds(username) {
             return Ok(None);
         }
-        self.one(self.0.exactly(Column::Username, username)).await
+        let found = self.one(Condition::all().add(Column::Username.eq(username))).await?;
+        // MariaDB's collations find `Alice` by `alice`.
+        Ok(found.filter(|user| user.username == username))
     }
 
     async fn create(&self, new: NewUser) -> Result<UserCreation, StoreError> {

@@ -90,7 +90,16 @@ impl DbError {
 
     pub(crate) fn opening(path: &Path, error: sqlx::Error) -> Self {
         let error = Self::driver(error);
-        Self { message: format!("the database {}: {}", path.display(), error.message), ..error }
+        let kind = match error.kind {
+            // A file answers at once, unless it is locked.
+            DbErrorKind::Timeout => DbErrorKind::Locked,
+            kind => kind,
+        };
+        let message = match kind {
+            DbErrorKind::Other => error.message,
+            kind => advice(kind).into(),
+        };
+        Self { kind, message: format!("the database {}: {message}", path.display()), ..error }
     }
 
     pub(crate) fn connecting(place: &str, error: sqlx::Error) -> Self {
