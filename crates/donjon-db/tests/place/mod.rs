@@ -4,6 +4,7 @@
 //! `DONJON_TEST_MARIADB`.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -74,6 +75,9 @@ async fn on_server(variable: &str) -> Fresh {
 macro_rules! on_each {
     ($($name:ident)*) => {
         $crate::on_each! { @ sqlite Sqlite: $($name)* }
+        $crate::on_each! { servers: $($name)* }
+    };
+    (servers: $($name:ident)*) => {
         $crate::on_each! { @ postgres Postgres: $($name)* }
         $crate::on_each! { @ mariadb MariaDb: $($name)* }
     };
