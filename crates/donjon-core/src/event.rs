@@ -66,6 +66,11 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
+    /// The cache of sessions, or the word to other nodes' caches, failed; the database was asked instead.
+    SessionCacheFailed {
+        /// What the cache said.
+        error: &'a dyn fmt::Display,
+    },
     /// The session store failed.
     SessionStoreFailed {
         /// What the store said.
@@ -181,6 +186,10 @@ impl Event<'_> {
             Self::SessionStoreFailed { error } => tracing::error!(
                 target: "donjon::security::session", error = %Printable(error),
                 "The session store failed"
+            ),
+            Self::SessionCacheFailed { error } => tracing::error!(
+                target: "donjon::security::session", error = %Printable(error),
+                "The session cache failed"
             ),
             Self::LoggedIn { username } => tracing::info!(
                 target: "donjon::security::auth", username = %Printable(username), "Logged in"

@@ -16,6 +16,7 @@
 //!
 //! Spec: Django's `django/contrib/sessions/backends/base.py` and `db.py`.
 
+pub mod cached;
 mod codec;
 mod data;
 mod expiry;
