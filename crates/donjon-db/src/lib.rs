@@ -36,6 +36,7 @@
 //! ```
 
 mod accounts;
+mod bus;
 mod database;
 mod entity;
 mod error;
@@ -46,6 +47,7 @@ mod time;
 mod violations;
 
 pub use accounts::DjangoAccounts;
+pub use bus::PostgresBus;
 pub use database::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
     OPERATION_TIMEOUT, STATEMENT_TIMEOUT,

@@ -10,7 +10,6 @@
 
 mod place;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,10 +20,10 @@ use donjon_core::session::{
     Version,
 };
 use donjon_db::{Database, DatabasePolicy, DbError, DbErrorKind, DjangoSessions};
+use place::network::{end_the_others, proxy};
 use place::{Fresh, Place};
 use sea_orm::ConnectionTrait;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 on_each! {
@@ -166,24 +165,6 @@ async fn a_server_that_never_answers_is_an_error_in_time(place: Place) {
     assert!(began.elapsed() < Duration::from_secs(3));
 }
 
-/// Ends every other connection to the database, as a restart does.
-async fn end_the_others(fresh: &Fresh, place: Place) {
-    let killer = fresh.open().await;
-    if place == Place::Postgres {
-        run(&killer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").await;
-        return;
-    }
-    let others = "CREATE PROCEDURE end_others() BEGIN
-        DECLARE done INT DEFAULT FALSE; DECLARE other BIGINT;
-        DECLARE others CURSOR FOR SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID();
-        DECLARE CONTINUE HANDLER FOR NOT FOUND SET done = TRUE;
-        OPEN others;
-        again: LOOP FETCH others INTO other; IF done THEN LEAVE again; END IF; KILL other; END LOOP;
-        END";
-    run(&killer, others).await;
-    run(&killer, "CALL end_others()").await;
-}
-
 async fn connections_that_the_server_ended_are_replaced(place: Place) {
     let fresh = place.empty().await;
     let policy = DatabasePolicy::parse(&fresh.url).unwrap().max_connections(1);
@@ -197,29 +178,6 @@ async fn connections_that_the_server_ended_are_replaced(place: Place) {
         run(&fresh.open().await, "DROP PROCEDURE IF EXISTS end_others").await;
         assert!(sessions.load(&key, NOW).await.unwrap().is_some(), "a read does not notice");
     }
-}
-
-/// Passes on what comes to `server`, but not while `frozen`.
-async fn proxy(server: SocketAddr, frozen: watch::Receiver<bool>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.unwrap();
-            let mut frozen = frozen.clone();
-            tokio::spawn(async move {
-                let mut upstream = TcpStream::connect(server).await.unwrap();
-                // What was open when the network froze never moves again, and is not closed.
-                tokio::select! {
-                    _ = copy_bidirectional(&mut client, &mut upstream) => {}
-                    () = async { drop(frozen.wait_for(|frozen| *frozen).await) } => {
-                        std::future::pending().await
-                    }
-                }
-            });
-        }
-    });
-    address
 }
 
 async fn a_connection_that_hangs_is_an_error_in_time_and_is_replaced(place: Place) {

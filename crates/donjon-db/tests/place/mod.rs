@@ -6,6 +6,8 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
+pub(crate) mod network;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use donjon_db::{Database, DatabasePolicy};
