@@ -18,6 +18,8 @@
 
 pub mod cached;
 mod codec;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod data;
 mod expiry;
 mod handle;
