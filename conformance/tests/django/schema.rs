@@ -29,8 +29,7 @@ impl Place {
 
     /// A new database on the server that `cargo xtask test` started.
     fn on_server(variable: &str, options: &str) -> Self {
-        let server = std::env::var(variable)
-            .unwrap_or_else(|_| panic!("{variable} is not set: run cargo xtask test"));
+        let server = servers::shared(variable);
         let name = new_name();
         let place = |setting: String| Self { url: setting.clone(), setting };
         place(server.clone()).shell(&format!(
@@ -77,13 +76,13 @@ async fn on_sqlite_both_make_the_same() {
 
 #[tokio::test]
 async fn on_postgresql_both_make_the_same() {
-    both_make_the_same([0; 2].map(|_| Place::on_server("DONJON_TEST_POSTGRES", ""))).await;
+    both_make_the_same([0; 2].map(|_| Place::on_server(servers::POSTGRES, ""))).await;
 }
 
 #[tokio::test]
 async fn on_mariadb_both_make_the_same() {
     let utf8 = "CHARACTER SET utf8mb4";
-    both_make_the_same([0; 2].map(|_| Place::on_server("DONJON_TEST_MARIADB", utf8))).await;
+    both_make_the_same([0; 2].map(|_| Place::on_server(servers::MARIADB, utf8))).await;
 }
 
 async fn both_make_the_same([ours, theirs]: [Place; 2]) {

@@ -9,7 +9,7 @@
 
 mod place;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use donjon_core::clock::{Clock, UnixTime};
 use donjon_core::secret::Keys;
@@ -78,6 +78,7 @@ async fn update(
 }
 
 on_each! {
+    the_table_keeps_the_contract
     what_is_created_is_loaded_until_it_expires
     a_taken_key_keeps_its_row_even_if_it_has_expired
     a_save_that_races_a_logout_loses
@@ -258,7 +259,12 @@ async fn many_tasks_at_once_lose_nothing(place: Place) {
     assert_eq!(created, 1, "one task makes the row, and the others find it taken");
 }
 
-#[tokio::test]
-async fn the_table_keeps_the_contract() {
-    contract::check(async || store().await.1).await.unwrap();
+async fn the_table_keeps_the_contract(place: Place) {
+    let databases = Mutex::new(Vec::new());
+    let fresh = async || {
+        let (fresh, _database, sessions) = store(place).await;
+        databases.lock().unwrap().push(fresh);
+        sessions
+    };
+    contract::check(fresh).await.unwrap();
 }

@@ -1,10 +1,9 @@
 //! The kinds of database that a test runs on, each time with a database of its own.
 //!
-//! `cargo xtask test` starts the servers and names them by `DONJON_TEST_POSTGRES` and
-//! `DONJON_TEST_MARIADB`.
+//! `cargo xtask test` starts the servers and names them.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "the helpers of tests stop a test")]
+#![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
 pub(crate) mod network;
 
@@ -36,8 +35,8 @@ impl Place {
                 let url = format!("sqlite://{}/site.sqlite3", folder.path().display());
                 Fresh { url, _folder: Some(folder) }
             }
-            Self::Postgres => on_server("DONJON_TEST_POSTGRES").await,
-            Self::MariaDb => on_server("DONJON_TEST_MARIADB").await,
+            Self::Postgres => on_server(servers::POSTGRES).await,
+            Self::MariaDb => on_server(servers::MARIADB).await,
         }
     }
 
@@ -60,12 +59,11 @@ impl Fresh {
 
 async fn on_server(variable: &str) -> Fresh {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let server = std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run cargo xtask test"));
+    let server = servers::shared(variable);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let name = format!("donjon_{}_{number}", std::process::id());
     let database = Database::connect(&server).await.unwrap();
-    let charset = if variable.ends_with("MARIADB") { " CHARACTER SET utf8mb4" } else { "" };
+    let charset = if variable == servers::MARIADB { " CHARACTER SET utf8mb4" } else { "" };
     let sql = format!("CREATE DATABASE {name}{charset}");
     database.connection().execute_unprepared(&sql).await.unwrap();
     let (place, _) = server.rsplit_once('/').unwrap();
