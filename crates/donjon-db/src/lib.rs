@@ -56,3 +56,8 @@ pub use error::{DbError, DbErrorKind};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
 pub use violations::SqlViolations;
+
+/// The guide's chapter, whose examples must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/databases.md")]
+struct Guide;
