@@ -8,8 +8,7 @@ use donjon_core::session::{
 };
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
-    CommonTableExpression, DeleteStatement, Expr, ExprTrait, LockBehavior, LockType, Order, Query,
-    SelectStatement,
+    CommonTableExpression, Expr, ExprTrait, LockBehavior, LockType, Order, Query,
 };
 use sea_orm::{Condition, DbBackend, Set, Value};
 
@@ -138,45 +137,33 @@ impl SessionStore for DjangoSessions {
     }
 }
 
-/// Deletes at most so many rows that have ended. Nobody waits longer than one batch takes, and on
-/// PostgreSQL nobody is waited for.
+/// Deletes the rows that ended first. On a server no writer is waited for, and each waits no longer
+/// than one batch takes.
 async fn delete_expired(
     database: &DatabaseConnection,
     now: &Moment,
     limit: u64,
 ) -> Result<u64, DbErr> {
     let expired = Expr::col(Column::ExpireDate).lt(Value::from(now.clone()));
+    let mut keys = Query::select();
+    keys.column(Column::SessionKey).from(Entity).and_where(expired.clone()).limit(limit);
+    let mut delete = Query::delete();
+    delete.from_table(Entity);
     let done = match database.get_database_backend() {
-        DbBackend::MySql => database.execute(&delete_in_order(expired, limit)).await?,
-        DbBackend::Postgres => database.execute(&delete_unlocked(keys(expired, limit))).await?,
-        _ => database.execute(&delete_by(keys(expired, limit))).await?,
+        DbBackend::MySql => {
+            let ordered = delete.and_where(expired).order_by(Column::ExpireDate, Order::Asc);
+            database.execute(ordered.limit(limit)).await?
+        }
+        DbBackend::Postgres => {
+            // Materialised, for a join could ask for the keys again, and get others.
+            keys.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+            let mut found = CommonTableExpression::new();
+            found.table_name(EXPIRED).column(Column::SessionKey).query(keys).materialized(true);
+            let found_keys = Query::select().column(Column::SessionKey).from(EXPIRED).to_owned();
+            delete.and_where(Column::SessionKey.in_subquery(found_keys)).with_cte(found);
+            database.execute(&delete).await?
+        }
+        _ => database.execute(delete.and_where(Column::SessionKey.in_subquery(keys))).await?,
     };
     Ok(done.rows_affected())
-}
-
-fn keys(expired: Expr, limit: u64) -> SelectStatement {
-    let mut keys = Query::select();
-    keys.column(Column::SessionKey).from(Entity).and_where(expired).limit(limit);
-    keys
-}
-
-fn delete_by(keys: SelectStatement) -> DeleteStatement {
-    let is_one = Column::SessionKey.in_subquery(keys);
-    Query::delete().from_table(Entity).and_where(is_one).to_owned()
-}
-
-/// MariaDB deletes nothing by a question about the same table.
-fn delete_in_order(expired: Expr, limit: u64) -> DeleteStatement {
-    let mut delete = Query::delete();
-    delete.from_table(Entity).and_where(expired).order_by(Column::ExpireDate, Order::Asc);
-    delete.limit(limit).to_owned()
-}
-
-/// The keys are materialised, for a join could ask for them again and get others.
-fn delete_unlocked(mut keys: SelectStatement) -> DeleteStatement {
-    keys.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    let mut found = CommonTableExpression::new();
-    found.table_name(EXPIRED).column(Column::SessionKey).query(keys).materialized(true);
-    let found_keys = Query::select().column(Column::SessionKey).from(EXPIRED).to_owned();
-    delete_by(found_keys).with_cte(found).to_owned()
 }
