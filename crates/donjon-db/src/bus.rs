@@ -165,6 +165,8 @@ impl Ear {
             .max_lifetime(None);
         let alone = alone.connect_lazy_with((*self.pool.connect_options()).clone());
         let mut listener = PgListener::connect_with(&alone).await?;
+        // A break is told before anything else.
+        listener.eager_reconnect(false);
         let listening = timeout(limit, listener.listen_all([CHANNEL, &self.beats])).await;
         listening.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         Ok(listener)

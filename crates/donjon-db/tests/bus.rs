@@ -88,10 +88,11 @@ async fn rule_2_each_node_hears_its_own_heart_alone() {
     }
     let (_bus, words) = &mut nodes[0];
     let began = Instant::now();
-    for _ in 0..5 {
+    // Those of all four would be there in half a second.
+    for _ in 0..9 {
         until(words, Word::Heard).await;
     }
-    assert!(began.elapsed() > Duration::from_millis(700), "{:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -101,10 +102,28 @@ async fn rule_3_a_broken_connection_is_told_and_replaced() {
     until(&mut words, Word::Heard).await;
     end_the_others(&fresh, Place::Postgres).await;
     until(&mut words, Word::Deaf).await;
-    until(&mut words, Word::Heard).await;
-    let word = digest();
-    bus.publish(&word).await.unwrap();
-    until(&mut words, Word::Changed(word)).await;
+    // On a slow machine the bus may break once more: each word comes, or a break is told.
+    loop {
+        until(&mut words, Word::Heard).await;
+        let word = digest();
+        if bus.publish(&word).await.is_ok() && comes(&mut words, word).await {
+            break;
+        }
+    }
+}
+
+/// Did the word come, and no break before it?
+async fn comes(words: &mut Words, word: KeyDigest) -> bool {
+    let wait = async {
+        loop {
+            match words.recv().await.unwrap() {
+                Word::Deaf => return false,
+                Word::Changed(changed) => return changed == word,
+                Word::Heard => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.unwrap()
 }
 
 #[tokio::test]
