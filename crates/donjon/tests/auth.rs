@@ -11,8 +11,8 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use donjon::auth::{
-    Auth, AuthError, AuthLayer, AuthPolicy, BACKEND, CurrentUser, LoggedIn, LoginRequiredLayer,
-    PermissionPolicy, PermissionRequiredLayer, SafeNext, UserPassesTestLayer,
+    Auth, AuthError, AuthLayer, AuthPolicy, BACKEND, CurrentUser, LogOut, LoggedIn,
+    LoginRequiredLayer, PermissionPolicy, PermissionRequiredLayer, SafeNext, UserPassesTestLayer,
 };
 use donjon::csrf::CsrfToken;
 use donjon::host::HostLayer;
@@ -134,7 +134,7 @@ async fn as_bob(auth: Auth) -> Result<String, AuthError> {
     let bob = auth.authenticate("bob", PASSWORD).await?.unwrap();
     auth.login(&bob).await?;
     let after = auth.permissions().await?;
-    auth.logout().await?;
+    assert_eq!(auth.logout().await?, LogOut::Complete);
     let (nobody, nothing) = (auth.permissions().await?, auth.has_perms([]).await?);
     Ok(format!("{before:?} {after:?} {nobody:?} {nothing}"))
 }
@@ -153,7 +153,9 @@ async fn login(
 }
 
 async fn logout(auth: Auth) -> Result<&'static str, AuthError> {
-    auth.logout().await?;
+    if auth.logout().await? == LogOut::Unconfirmed {
+        return Ok("unconfirmed");
+    }
     let user = auth.user().await?;
     Ok(if user.is_none() { "out" } else { "still in" })
 }

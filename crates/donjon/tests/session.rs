@@ -79,7 +79,8 @@ async fn write_and_answer(
 }
 
 async fn flush(session: SessionHandle) -> Result<(), SessionFailure> {
-    Ok(session.flush().await?)
+    session.flush().await?;
+    Ok(())
 }
 
 async fn cycle(session: SessionHandle) -> Result<(), SessionFailure> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use donjon_core::cookie::Https;
 use donjon_core::origin::Site;
-use donjon_core::session::{Rotation, Session};
+use donjon_core::session::{AgentFamily, Rotation, Session};
 use donjon_core::visit::{Words, offer};
 use http::{HeaderMap, Request, Uri, header};
 
@@ -25,6 +25,7 @@ pub(super) struct Visiting {
     site: Site,
     asked: Uri,
     cookie: Cookie,
+    agent: Option<AgentFamily>,
     nonce: NonceCell,
     session: OnceLock<Session>,
     token: OnceLock<CsrfToken>,
@@ -47,6 +48,7 @@ impl Visiting {
             site,
             asked: request.uri().clone(),
             cookie: if session.is_some() { Cookie::Sent } else { Cookie::Missing },
+            agent: rooms.sessions.as_ref().and_then(|sessions| sessions.agent(headers)),
             nonce: rooms.csp.nonce_cell(),
             session: filled(session),
             token: filled(token),
@@ -60,7 +62,7 @@ impl Visiting {
 
     fn session(&self) -> Option<Session> {
         let sessions = self.rooms.sessions.as_ref()?;
-        Some(self.session.get_or_init(|| sessions.fresh()).clone())
+        Some(self.session.get_or_init(|| sessions.fresh(self.agent)).clone())
     }
 
     fn token(&self) -> Option<CsrfToken> {
