@@ -832,3 +832,41 @@ async fn an_auth_prints_nothing_of_its_user() {
     let text = alice.get("/").await.text;
     assert!(text.contains("alice") && !text.contains("pbkdf2"), "{text}");
 }
+
+#[tokio::test]
+async fn rule_4_a_log_out_that_comes_second_is_no_failure_and_says_what_it_knows() {
+    let site = Site::new().await;
+    let browser = site.logged_in("alice").await;
+    let (mut first, mut second) = (browser.clone(), browser);
+    assert_eq!(first.get("/logout").await.text, "out");
+    let reply = second.get("/logout").await;
+    assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "out"));
+}
+
+#[tokio::test]
+async fn rule_4_a_log_out_whose_row_went_meanwhile_is_not_confirmed() {
+    let site = Site::new().await;
+    let mut browser = site.logged_in("alice").await;
+    site.sessions.others_delete_first();
+    let reply = browser.get("/logout").await;
+    assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "unconfirmed"));
+    assert_eq!(browser.cookie("sessionid"), None);
+}
+
+#[tokio::test]
+async fn rule_4_a_log_in_begins_the_sessions_absolute_age_anew() {
+    let sessions = Sessions::default();
+    let clock = Clock::fixed(NOW);
+    let policy_of_sessions = SessionPolicy::default().absolute_age(Duration::from_secs(3_600));
+    let layer = SessionLayer::new(policy_of_sessions.clock(clock.clone()), sessions.clone());
+    let router =
+        pages().layer(AuthLayer::new(policy(&Keys::new(KEY)), people().await)).layer(layer);
+    let mut browser = Browser::new(&router);
+    browser.get("/keep/tea").await;
+    clock.advance(Duration::from_secs(1_800));
+    assert_eq!(log_in(&mut browser, "alice").await, "alice");
+    clock.advance(Duration::from_secs(3_599));
+    assert_eq!(browser.get("/who").await.text, "alice");
+    clock.advance(Duration::from_secs(1));
+    assert_ne!(browser.get("/who").await.text, "alice");
+}
