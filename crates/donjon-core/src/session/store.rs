@@ -37,6 +37,11 @@ impl SessionKey {
         (Self::MIN_LENGTH..=Self::MAX_LENGTH).contains(&length).then(|| Self(text.into()))
     }
 
+    /// The key of a session that is kept in its cookie: the signed values themselves.
+    pub(super) fn sealed(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The key's text.
     #[must_use]
     pub fn expose(&self) -> &str {

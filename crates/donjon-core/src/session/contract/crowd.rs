@@ -127,8 +127,9 @@ pub(super) async fn strangers<S: SessionStore>(store: &S) -> Outcome {
 
 pub(super) async fn changes<S: SessionStore>(store: S) -> Outcome {
     let store: Arc<dyn DynSessionStore> = Arc::new(store);
-    let lifetime = Lifetime { seconds: 3_600, at_browser_close: false };
-    let context = SessionContext { store: Arc::clone(&store), lifetime, clock: Clock::system() };
+    let lifetime = Lifetime::idle(3_600);
+    let context =
+        SessionContext { engine: Arc::clone(&store).into(), lifetime, clock: Clock::system() };
     let context = Arc::new(context);
     let first = Session::new(Arc::clone(&context), None);
     let broken = |error: crate::session::SessionError| Fault(error.to_string());
