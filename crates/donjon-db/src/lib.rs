@@ -36,6 +36,7 @@
 //! ```
 
 mod accounts;
+mod cache;
 mod database;
 mod entity;
 mod error;
@@ -46,6 +47,9 @@ mod time;
 mod violations;
 
 pub use accounts::DjangoAccounts;
+pub use cache::{
+    CACHE_CAPACITY, CACHE_LIFE, CachedAccounts, MAX_CACHED_USERS, ProcessCache, USER_LIFE,
+};
 pub use database::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
     OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
