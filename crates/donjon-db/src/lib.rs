@@ -40,10 +40,12 @@ mod cache;
 mod database;
 mod entity;
 mod error;
+mod expired;
 mod migrate;
 mod schema;
 mod sessions;
 mod time;
+mod user_sessions;
 mod violations;
 
 pub use accounts::DjangoAccounts;
@@ -57,4 +59,5 @@ pub use database::{
 pub use error::{DbError, DbErrorKind};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
+pub use user_sessions::SqlUserSessions;
 pub use violations::SqlViolations;
