@@ -19,6 +19,8 @@
 pub mod cached;
 mod clear;
 mod codec;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod data;
 mod expiry;
 mod handle;
