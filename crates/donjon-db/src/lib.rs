@@ -41,6 +41,7 @@ mod database;
 mod entity;
 mod error;
 mod expired;
+mod files;
 mod migrate;
 mod schema;
 mod sessions;
@@ -57,6 +58,7 @@ pub use database::{
     OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
 };
 pub use error::{DbError, DbErrorKind};
+pub use files::{FileSessions, LOCK, MAX_FILE};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
 pub use user_sessions::SqlUserSessions;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::SessionData;
 use crate::clock::UnixTime;
 
 /// When one session ends, if it is not as the site's settings have it. Django: `set_expiry`.
@@ -61,7 +62,19 @@ impl fmt::Display for BadExpiry {
 
 impl std::error::Error for BadExpiry {}
 
+/// The name of the value that says when a session ends.
+pub(super) const EXPIRY: &str = "_session_expiry";
+
 impl Lifetime {
+    /// When a session of these values ends that was changed `now`.
+    ///
+    /// # Errors
+    /// [`BadExpiry`] for a `_session_expiry` that `set_expiry` never stores.
+    pub fn expires_of(&self, data: &SessionData, now: UnixTime) -> Result<Expires, BadExpiry> {
+        let stored: Option<Value> = data.value(EXPIRY).map_err(|_| BadExpiry)?;
+        self.expires(stored.as_ref(), now)
+    }
+
     /// When a session ends that has `stored` under `_session_expiry` and was changed `now`.
     ///
     /// # Errors

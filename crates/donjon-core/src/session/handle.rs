@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::expiry::EXPIRY;
 use super::{
     BadExpiry, Creation, Deletion, DynSessionStore, Expires, Expiry, Lifetime, SessionData,
     SessionKey, SessionRecord, StoreError, Stored, Update, Version,
@@ -20,7 +21,6 @@ const MAX_KEY_CLASHES: usize = 8;
 /// How often [`Session::save`] puts its changes over those of others before it gives up.
 const MAX_SAVE_RACES: usize = 16;
 
-const EXPIRY: &str = "_session_expiry";
 const TEST_COOKIE: &str = "testcookie";
 
 /// What all sessions of a site have in common.
