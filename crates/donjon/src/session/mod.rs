@@ -19,8 +19,6 @@
 //! 7. The cookie is the one of exactly the policy's name. Of two the last counts, as in Django; with
 //!    [`SessionPolicy::hardened`] none does, and it is deleted.
 //!
-//! Caveats: two requests of one visitor at once each save the whole session, and the later one wins.
-//!
 //! Spec: Django's `django/contrib/sessions/middleware.py`.
 //!
 //! ```
