@@ -52,7 +52,7 @@ pub(crate) const KEYS: Keys =
     Keys { current: "the-key-of-both-sites-0123456789abcdefghijklmnop", fallbacks: &[] };
 
 impl Keys {
-    fn of_donjon(self) -> secret::Keys {
+    pub(crate) fn of_donjon(self) -> secret::Keys {
         let current = secret::Keys::new(self.current);
         self.fallbacks.iter().fold(current, |keys, fallback| keys.fallback(*fallback))
     }

@@ -25,6 +25,9 @@ fn record(number: u32) -> SessionRecord {
     SessionRecord { data, expires: NOW.plus_seconds(100) }
 }
 
+/// How many answers pass the gate at once.
+const DOORS: u32 = 1_000;
+
 /// A database that counts its loads, and whose answers wait at a gate once they are made.
 #[derive(Clone)]
 struct Database(Arc<Inner>);
@@ -39,7 +42,7 @@ struct Inner {
 
 impl Database {
     fn new() -> Self {
-        let (gate, waiting) = (Semaphore::new(Semaphore::MAX_PERMITS), Semaphore::new(0));
+        let (gate, waiting) = (Semaphore::new(DOORS as usize), Semaphore::new(0));
         let sessions = MemorySessions::default();
         Self(Arc::new(Inner { sessions, loads: AtomicUsize::new(0), gate, waiting }))
     }
@@ -50,7 +53,7 @@ impl Database {
 
     /// Until it is dropped, answers wait.
     async fn shut(&self) -> SemaphorePermit<'_> {
-        self.0.gate.acquire_many(Semaphore::MAX_PERMITS as u32).await.unwrap()
+        self.0.gate.acquire_many(DOORS).await.unwrap()
     }
 
     /// When an answer waits.

@@ -302,6 +302,11 @@ impl<B: SessionStore, C: SessionCache> SessionStore for CachedSessions<B, C> {
     }
 
     async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.database.clear_expired(now, limit).await
+        let cleared = self.database.clear_expired(now, limit).await?;
+        if cleared > 0 {
+            // Nobody says which they were.
+            tell_failure(self.cache.forget_all().await);
+        }
+        Ok(cleared)
     }
 }
