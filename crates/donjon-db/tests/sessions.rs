@@ -13,7 +13,7 @@ use donjon_core::clock::{Clock, UnixTime};
 use donjon_core::secret::Keys;
 use donjon_core::session::{
     Creation, SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore, StoreError,
-    Update, Version,
+    Update, Version, contract,
 };
 use donjon_db::{Database, DjangoSessions};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -253,4 +253,9 @@ async fn many_tasks_at_once_lose_nothing() {
         created += usize::from(matches!(task.await.unwrap(), Creation::Created(_)));
     }
     assert_eq!(created, 1, "one task makes the row, and the others find it taken");
+}
+
+#[tokio::test]
+async fn the_table_keeps_the_contract() {
+    contract::check(async || store().await.1).await.unwrap();
 }

@@ -17,6 +17,8 @@
 //! Spec: Django's `django/contrib/sessions/backends/base.py` and `db.py`.
 
 mod codec;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod data;
 mod expiry;
 mod handle;
