@@ -71,6 +71,11 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
+    /// The cache of sessions, or the word to other nodes' caches, failed; the database was asked instead.
+    SessionCacheFailed {
+        /// What the cache said.
+        error: &'a dyn fmt::Display,
+    },
     /// The session store failed.
     SessionStoreFailed {
         /// What the store said.
@@ -189,6 +194,10 @@ impl Event<'_> {
             ),
             Self::MessagesDropped { count } => tracing::warn!(
                 target: "donjon::security::messages", count, "Too many messages, the oldest are dropped"
+            ),
+            Self::SessionCacheFailed { error } => tracing::error!(
+                target: "donjon::security::session", error = %Printable(error),
+                "The session cache failed"
             ),
             Self::LoggedIn { username } => tracing::info!(
                 target: "donjon::security::auth", username = %Printable(username), "Logged in"

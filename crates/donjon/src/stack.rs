@@ -64,7 +64,7 @@ use std::sync::Arc;
 
 use donjon_core::account::DynAccountStore;
 use donjon_core::origin::SitePolicy;
-use donjon_core::session::DynSessionStore;
+use donjon_core::session::{DynSessionStore, DynUserSessions};
 #[cfg(feature = "axum")]
 use donjon_core::visit::Words;
 
@@ -103,6 +103,7 @@ pub struct StackBuilder {
     sessions: Option<(SessionPolicy, Arc<dyn DynSessionStore>)>,
     accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
     messages: Option<MessagesPolicy>,
+    user_sessions: Option<Arc<dyn DynUserSessions>>,
 }
 
 impl StackBuilder {
@@ -175,6 +176,13 @@ impl StackBuilder {
         self
     }
 
+    /// Lists the sessions of each user here, for them to see and to end:
+    /// [`Auth::sessions`](crate::auth::Auth::sessions). Needs [`StackBuilder::accounts`].
+    pub fn user_sessions(mut self, list: Arc<dyn DynUserSessions>) -> Self {
+        self.user_sessions = Some(list);
+        self
+    }
+
     /// The stack.
     ///
     /// # Errors
@@ -205,6 +213,10 @@ impl StackBuilder {
             words: None,
         };
         let auth = self.accounts.map(|(policy, store)| AuthLayer::new(policy, store));
+        let auth = match self.user_sessions {
+            Some(list) => auth.map(|auth| auth.user_sessions(list)),
+            None => auth,
+        };
         Ok(Stack(StackLayer::new(rooms, CsrfLayer::new(self.csrf), auth)))
     }
 
@@ -212,6 +224,9 @@ impl StackBuilder {
         let mut mistakes = Vec::new();
         if self.sessions.is_none() && self.accounts.is_some() {
             mistakes.push(StackError::AccountsWithoutSessions);
+        }
+        if self.accounts.is_none() && self.user_sessions.is_some() {
+            mistakes.push(StackError::UserSessionsWithoutAccounts);
         }
         if self.sessions.is_none() && self.csrf.needs_session() {
             mistakes.push(StackError::CsrfWithoutSessions);
@@ -239,6 +254,8 @@ impl StackBuilder {
 pub enum StackError {
     /// Users are recognised by their session, and there are none.
     AccountsWithoutSessions,
+    /// The sessions of users are to be listed, and there are no users.
+    UserSessionsWithoutAccounts,
     /// The CSRF policy keeps its secret in the session or binds its tokens to it, and there are none.
     CsrfWithoutSessions,
     /// Messages that the cookie has no room for go into the session, and there are none.
@@ -257,6 +274,9 @@ impl fmt::Display for StackError {
         match self {
             Self::AccountsWithoutSessions => {
                 f.write_str("accounts need sessions: call StackBuilder::sessions too")
+            }
+            Self::UserSessionsWithoutAccounts => {
+                f.write_str("a list of users' sessions needs users: call StackBuilder::accounts too")
             }
             Self::CsrfWithoutSessions => f.write_str(
                 "the CSRF policy needs sessions: call StackBuilder::sessions too, or keep the secret in a cookie",
@@ -317,6 +337,7 @@ impl Stack {
             sessions: None,
             accounts: None,
             messages: None,
+            user_sessions: None,
         }
     }
 

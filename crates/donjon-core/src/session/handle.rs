@@ -248,6 +248,21 @@ impl Session {
         self.state().key.clone()
     }
 
+    /// The key as the store keeps it, if there is one: see
+    /// [`SessionStore::kept_key`](super::SessionStore::kept_key).
+    #[must_use]
+    pub fn kept_key(&self) -> Option<SessionKey> {
+        self.key().map(|key| self.0.context.store.kept_key(&key))
+    }
+
+    /// Deletes another session of the same store, by the key that the store keeps it under.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn end_other(&self, kept: &SessionKey) -> Result<Deletion, SessionError> {
+        Ok(self.0.context.store.delete_kept(kept).await?)
+    }
+
     /// When this session ends. `None` takes the site's settings again.
     ///
     /// # Errors

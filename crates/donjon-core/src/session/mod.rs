@@ -16,23 +16,33 @@
 //!
 //! Spec: Django's `django/contrib/sessions/backends/base.py` and `db.py`.
 
+pub mod cached;
+mod clear;
 mod codec;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod data;
 mod expiry;
 mod handle;
+mod hashed;
 mod memory;
 mod rotation;
 mod store;
+mod user_sessions;
 
+pub use clear::{CLEAR_BATCH, clear_expired, clear_unlisted};
 pub use codec::{SessionCodec, SuspiciousSession};
 pub use data::SessionData;
 pub use expiry::{BadExpiry, Expires, Expiry, Lifetime};
 pub use handle::{Ending, Session, SessionContext, SessionError};
+pub use hashed::HashedKeys;
 pub use memory::{MAX_SESSIONS, MemorySessions};
 pub use rotation::{Rotate, Rotation};
 pub use store::{
     BoxFuture, Creation, Deletion, DynSessionStore, SessionKey, SessionRecord, SessionStore,
     StoreError, Stored, Update, Version,
+};
+pub use user_sessions::{
+    DynUserSessions, MAX_DEVICE, MAX_LISTED, MemoryUserSessions, Seen, SessionId, Sighting,
+    UserSession, UserSessions, device_name,
 };
