@@ -327,7 +327,7 @@ impl Script {
         };
         let known = redis.query(&command("EVALSHA", &self.digest), Again::No).await;
         match known {
-            Err(error) if error.to_string().contains("NOSCRIPT") => {
+            Err(error) if error.is_unknown_script() => {
                 redis.query(&command("EVAL", self.text), Again::No).await
             }
             answer => answer,

@@ -28,6 +28,7 @@ pub enum RedisErrorKind {
 pub struct RedisError {
     kind: RedisErrorKind,
     message: String,
+    no_script: bool,
 }
 
 impl RedisError {
@@ -42,12 +43,17 @@ impl RedisError {
             "the address of Redis {problem}; expected redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for \
              TLS, redis+cluster://HOST,HOST or redis+sentinel://HOST,HOST/MASTER[/DATABASE]"
         );
-        Self { kind: RedisErrorKind::Address, message }
+        Self { kind: RedisErrorKind::Address, message, no_script: false }
     }
 
     pub(crate) fn timeout() -> Self {
         let message = "Redis does not answer in time".to_owned();
-        Self { kind: RedisErrorKind::Timeout, message }
+        Self { kind: RedisErrorKind::Timeout, message, no_script: false }
+    }
+
+    /// Does Redis not know the script of that digest?
+    pub(crate) fn is_unknown_script(&self) -> bool {
+        self.no_script
     }
 
     /// Is another connection to be made before anything else is asked?
@@ -76,7 +82,8 @@ impl From<redis::RedisError> for RedisError {
             RedisErrorKind::Timeout => return Self::timeout(),
             _ => format!("Redis refused: {error}"),
         };
-        Self { kind, message }
+        let no_script = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
+        Self { kind, message, no_script }
     }
 }
 
