@@ -27,8 +27,8 @@ struct Shared {
 
 /// Where connections come from.
 enum Source {
-    Single(Client),
-    Cluster(ClusterClient),
+    Single(Box<Client>),
+    Cluster(Box<ClusterClient>),
     Watched(Box<SentinelClient>),
 }
 
@@ -219,7 +219,7 @@ impl Redis {
     pub(crate) async fn clients(&self) -> Result<Vec<Client>, RedisError> {
         let policy = &self.0.policy;
         match &mut *self.0.source.lock().await {
-            Source::Single(client) => Ok(vec![client.clone()]),
+            Source::Single(client) => Ok(vec![Client::clone(client)]),
             Source::Watched(sentinels) => {
                 match timeout(policy.connect_timeout, sentinels.async_get_client()).await {
                     Ok(client) => Ok(vec![client?]),
@@ -244,8 +244,8 @@ fn client(policy: &RedisPolicy, node: &redis::ConnectionInfo) -> Result<Client, 
 
 fn source(policy: &RedisPolicy) -> Result<Source, RedisError> {
     match (&policy.place, &*policy.nodes) {
-        (Place::Single, [node, ..]) => Ok(Source::Single(client(policy, node)?)),
-        (Place::Cluster, [_, ..]) => Ok(Source::Cluster(cluster(policy)?)),
+        (Place::Single, [node, ..]) => Ok(Source::Single(Box::new(client(policy, node)?))),
+        (Place::Cluster, [_, ..]) => Ok(Source::Cluster(Box::new(cluster(policy)?))),
         (Place::Watched(master), [node, ..]) => {
             Ok(Source::Watched(Box::new(sentinels(policy, master, node)?)))
         }
