@@ -38,6 +38,7 @@
 mod accounts;
 mod bus;
 mod database;
+mod direct;
 mod entity;
 mod error;
 mod migrate;
