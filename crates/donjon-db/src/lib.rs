@@ -39,6 +39,7 @@ mod accounts;
 mod bus;
 mod cache;
 mod database;
+mod direct;
 mod entity;
 mod error;
 mod expired;

@@ -10,6 +10,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, Set, Value};
 
 use crate::database::insert_new;
+use crate::direct::{Outcome, Write};
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::expired::delete_expired;
 use crate::time::Moment;
@@ -65,6 +66,9 @@ impl SessionStore for DjangoSessions {
         if !self.database.holds(key.expose()) {
             return Ok(None);
         }
+        if let Some(row) = self.database.direct().and_then(|direct| direct.session(key.expose())) {
+            return Ok(row.and_then(|row| self.live(row, now)));
+        }
         let query = || Entity::find().filter(self.has(key)).one(&self.database.reader);
         let row = self.database.read(query).await?;
         Ok(row.and_then(|row| self.live(row, now)))
@@ -76,6 +80,14 @@ impl SessionStore for DjangoSessions {
         record: &SessionRecord,
     ) -> Result<Creation, StoreError> {
         let (data, expires) = self.encode(record)?;
+        if let (Some(direct), Moment::Text(expires)) = (self.database.direct(), &expires) {
+            let (key, expires) = (key.expose().to_owned(), expires.clone());
+            let write = Write::Create { key, data: data.clone(), expires };
+            return Ok(match direct.write(write).await? {
+                Outcome::Done => Creation::Created(Version::Text(data.into())),
+                Outcome::Another | Outcome::None => Creation::KeyTaken,
+            });
+        }
         let row = ActiveModel {
             session_key: Set(key.expose().into()),
             session_data: Set(data.clone()),
@@ -100,6 +112,15 @@ impl SessionStore for DjangoSessions {
             return Ok(Update::Gone);
         }
         let (data, expires) = self.encode(record)?;
+        if let (Some(direct), Moment::Text(expires)) = (self.database.direct(), &expires) {
+            let (key, seen, expires) = (key.expose().to_owned(), seen.to_string(), expires.clone());
+            let write = Write::Update { key, data: data.clone(), expires, seen };
+            return Ok(match direct.write(write).await? {
+                Outcome::Done => Update::Saved(Version::Text(data.into())),
+                Outcome::Another => Update::Changed,
+                Outcome::None => Update::Gone,
+            });
+        }
         let update = Entity::update_many()
             .col_expr(Column::SessionData, data.clone().into())
             .col_expr(Column::ExpireDate, Value::from(expires).into())
@@ -117,6 +138,13 @@ impl SessionStore for DjangoSessions {
     async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
         if !self.database.holds(key.expose()) {
             return Ok(Deletion::Absent);
+        }
+        if let Some(direct) = self.database.direct() {
+            let write = Write::Delete { key: key.expose().to_owned() };
+            return Ok(match direct.write(write).await? {
+                Outcome::Done | Outcome::Another => Deletion::Deleted,
+                Outcome::None => Deletion::Absent,
+            });
         }
         let delete = || Entity::delete_many().filter(self.has(key)).exec(&self.database.writer);
         let result = self.database.write(delete).await?;
