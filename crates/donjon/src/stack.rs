@@ -3,8 +3,8 @@
 //! Stops: layers put together in an order in which one undoes another. A refusal without headers, a
 //! CSRF check that sees no session, CORS headers missing on the answer that a front end needs most.
 //!
-//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ csrf ▶
-//!    auth ▶ handler`, and can't be changed.
+//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ messages
+//!    ▶ csrf ▶ auth ▶ handler`, and can't be changed.
 //! 2. Headers, the strict CSP, the host check, isolation and CSRF are on unless somebody says
 //!    otherwise.
 //! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
@@ -23,6 +23,7 @@
 //! | canonical | 301, 403 | |
 //! | isolation | 403 | |
 //! | session | never | [`Session`](donjon_core::session::Session), not loaded until touched |
+//! | messages | never | [`Messages`](crate::messages::Messages), not read until touched |
 //! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |
 //! | auth | never | [`Auth`](crate::auth::Auth), which asks when it is asked |
 //!
@@ -76,6 +77,7 @@ use crate::csrf::{CsrfLayer, CsrfPolicy};
 use crate::headers::HeadersPolicy;
 use crate::https::HttpsPolicy;
 use crate::isolation::IsolationPolicy;
+use crate::messages::{MessagesLayer, MessagesPolicy};
 use crate::session::{SessionLayer, SessionPolicy};
 
 mod dress;
@@ -101,6 +103,7 @@ pub struct StackBuilder {
     csrf: CsrfPolicy,
     sessions: Option<SessionLayer>,
     accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
+    messages: Option<MessagesPolicy>,
 }
 
 impl StackBuilder {
@@ -174,6 +177,13 @@ impl StackBuilder {
         self
     }
 
+    /// Shows visitors one-time notices. Needs [`StackBuilder::sessions`], unless the policy keeps
+    /// messages in the cookie alone.
+    pub fn messages(mut self, policy: MessagesPolicy) -> Self {
+        self.messages = Some(policy);
+        self
+    }
+
     /// The stack.
     ///
     /// # Errors
@@ -183,7 +193,13 @@ impl StackBuilder {
         if !mistakes.is_empty() {
             return Err(StackErrors(mistakes));
         }
+        let session_cookie = self.sessions.as_ref().map(|layer| layer.policy().cookie_settings());
+        let messages = self.messages.map(|policy| match session_cookie {
+            Some(cookie) => policy.beside(cookie),
+            None => policy,
+        });
         let rooms = Rooms {
+            messages: messages.map(MessagesLayer::new),
             headers: self.headers,
             csp: self.csp,
             dress: None,
@@ -208,6 +224,10 @@ impl StackBuilder {
         }
         if self.sessions.is_none() && self.csrf.needs_session() {
             mistakes.push(StackError::CsrfWithoutSessions);
+        }
+        let in_session = |policy: &MessagesPolicy| policy.keeps_in().needs_session();
+        if self.sessions.is_none() && self.messages.as_ref().is_some_and(in_session) {
+            mistakes.push(StackError::MessagesWithoutSessions);
         }
         let session_cookie = self.sessions.as_ref().map(|layer| layer.policy().cookie_name());
         if let (Some(bound), Some(cookie)) = (self.csrf.bound_cookie(), session_cookie)
@@ -237,6 +257,8 @@ pub enum StackError {
     /// The CSRF policy binds its tokens to the session's cookie, and that has the session itself: each
     /// change of a value would end all tokens.
     CsrfBoundToValues,
+    /// Messages that the cookie has no room for go into the session, and there are none.
+    MessagesWithoutSessions,
     /// The CSRF policy binds its tokens to another cookie than the session's.
     CsrfBoundElsewhere {
         /// The cookie that the tokens are bound to.
@@ -258,6 +280,9 @@ impl fmt::Display for StackError {
             Self::CsrfBoundToValues => f.write_str(
                 "CSRF tokens are bound to the session's cookie, and sessions_in_cookie changes it with every value: keep \
                  sessions in a store, or take CsrfPolicy::default",
+            ),
+            Self::MessagesWithoutSessions => f.write_str(
+                "messages need sessions: call StackBuilder::sessions too, or keep them in Storage::Cookie",
             ),
             Self::CsrfBoundElsewhere { bound, cookie } => write!(
                 f,
@@ -311,6 +336,7 @@ impl Stack {
             csrf: CsrfPolicy::default(),
             sessions: None,
             accounts: None,
+            messages: None,
         }
     }
 

@@ -24,6 +24,7 @@
 //! Spec: Django's `django/contrib/sessions/backends/base.py` and `db.py`.
 
 mod agent;
+pub mod cached;
 mod codec;
 #[cfg(feature = "contract")]
 pub mod contract;

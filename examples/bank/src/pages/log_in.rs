@@ -6,7 +6,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use donjon::auth::{Auth, SafeNext};
+use donjon::auth::{Auth, LogOut, SafeNext};
 use donjon::form::FormData;
 use donjon::page::Page;
 use donjon_html::context;
@@ -16,6 +16,9 @@ use crate::Bank;
 use crate::problem::Problem;
 
 const FAILED: &str = "Please enter a correct username and password. Both are case-sensitive.";
+
+const UNCONFIRMED: &str = "Your session was changing while you logged out. Open the bank again to see that you are \
+    logged out, and log out once more if you are not.\n";
 
 /// `GET /accounts/login/`
 ///
@@ -54,7 +57,9 @@ pub async fn submit(
 ///
 /// # Errors
 /// [`Problem`], if a store fails.
-pub async fn log_out(auth: Auth) -> Result<Redirect, Problem> {
-    auth.logout().await?;
-    Ok(Redirect::to("/"))
+pub async fn log_out(auth: Auth) -> Result<Response, Problem> {
+    Ok(match auth.logout().await? {
+        LogOut::Complete => Redirect::to("/").into_response(),
+        LogOut::Unconfirmed => UNCONFIRMED.into_response(),
+    })
 }
