@@ -28,9 +28,6 @@ use crate::signing::{packed, same_json};
 use crate::table::Table;
 use crate::web::{self, Sent};
 
-/// The salt of Django's signed-cookie sessions.
-const COOKIE_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
-
 /// The key of the session whose user is asked for.
 const KEY: &str = "0123456789abcdefghijklmnopqrstuv";
 
@@ -87,7 +84,7 @@ fn decoded(case: &Case, data: Option<SessionData>) -> Answer {
 }
 
 fn cookie_signer(case: &Case) -> Result<TimestampSigner, Unanswered> {
-    Ok(TimestampSigner::new(&case.keys()?).salt(COOKIE_SALT).clock(case.clock()))
+    Ok(TimestampSigner::new(&case.keys()?).salt(SessionCodec::COOKIE_SALT).clock(case.clock()))
 }
 
 fn cookie_encode(case: &Case) -> Answer {
