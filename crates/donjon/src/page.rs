@@ -22,7 +22,7 @@ use donjon_core::event::Event;
 use donjon_core::visit::{Words, offer, word};
 use donjon_html::template::{Map, Object, RenderError, Surroundings, Templates, Value, Variables};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 
 use crate::auth::{Auth, AuthError};
 use crate::csp::CspNonce;
@@ -60,7 +60,7 @@ pub struct Page {
     csrf: Option<CsrfToken>,
     nonce: Option<CspNonce>,
     auth: Option<Auth>,
-    path: Arc<str>,
+    asked: Uri,
     status: StatusCode,
 }
 
@@ -113,7 +113,7 @@ impl Page {
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Page")
-            .field("path", &self.path)
+            .field("path", &self.asked.path())
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
@@ -149,7 +149,7 @@ impl Surroundings for Around<'_> {
         match name {
             "user" => Some(Value::object(Visitor(self.user.clone()))),
             "request" => {
-                Some(Map::from_iter([("path".into(), self.page.path.clone().into())]).into())
+                Some(Map::from_iter([("path".into(), self.page.asked.path().into())]).into())
             }
             _ => None,
         }
@@ -266,7 +266,7 @@ impl<S: Sync> FromRequestParts<S> for Page {
             csrf: word(extensions),
             nonce: word(extensions),
             auth: word(extensions),
-            path: parts.uri.path().into(),
+            asked: parts.uri.clone(),
             status: StatusCode::OK,
         })
     }
