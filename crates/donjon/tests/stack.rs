@@ -191,7 +191,7 @@ async fn rule_1_a_strangers_script_may_read_nothing() {
 #[tokio::test]
 async fn rule_1_a_path_that_cors_does_not_reach_is_the_same_for_all_origins() {
     let form_only = |builder: StackBuilder| {
-        builder.cors(CorsPolicy::new([FRIEND]).path("/form").build().unwrap())
+        builder.cors(CorsPolicy::new([FRIEND]).allow_path("/form").build().unwrap())
     };
     let site = Site::new(form_only).await;
     for (path, varies) in [("/", false), ("/form", true)] {
