@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use donjon::auth::{Auth, AuthPolicy, CurrentUser, PermissionPolicy};
 use donjon::form::FormData;
+use donjon::messages::{Level, Messages, MessagesPolicy, Text};
 use donjon::page::Page;
 use donjon::password::{Passwords, Pbkdf2};
 use donjon::routes::Routes;
@@ -24,8 +25,8 @@ use donjon_core::origin::SitePolicy;
 use donjon_core::secret;
 use donjon_core::session::{Expiry, SessionCodec};
 use donjon_db::{Database, DjangoAccounts, DjangoSessions};
-use donjon_html::context;
 use donjon_html::template::Templates;
+use donjon_html::{Markup, context};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
@@ -182,6 +183,7 @@ impl World {
         let stack = Stack::new(SitePolicy::new(AllowedHosts::local()))
             .sessions(SessionPolicy::default(), Arc::new(sessions))
             .accounts(auth, Arc::new(self.accounts()))
+            .messages(MessagesPolicy::new(&keys))
             .build()
             .unwrap();
         Routes::new()
@@ -196,6 +198,9 @@ impl World {
             .path("/session/", post(session))
             .name("session")
             .csrf_exempt()
+            .path("/say/", post(say))
+            .csrf_exempt()
+            .path("/messages/", get(show_messages))
             .path("/desk/", get(async || "ran"))
             .permission_required("auth.view_user")
             .path("/till/", get(async || "ran"))
@@ -220,7 +225,7 @@ fn templates() -> Templates {
         let file = project().join("mirror/templates").join(name);
         (name.to_owned(), std::fs::read_to_string(file).unwrap())
     };
-    Templates::new(["registration/login.html", "form.html"].map(source)).unwrap()
+    Templates::new(["registration/login.html", "form.html", "messages.html"].map(source)).unwrap()
 }
 
 async fn show_login(page: Page) -> Response {
@@ -274,6 +279,21 @@ async fn session(session: SessionHandle, Json(operation): Json<Value>) -> Json<V
     let data: Value = serde_json::from_slice(&data).unwrap();
     let ends = session.expires().await.unwrap();
     Json(json!({"value": value, "data": data, "age": ends.age, "at_close": ends.at_browser_close}))
+}
+
+/// Level, text, extra tags, and whether the text is markup.
+type Said = (i64, String, String, bool);
+
+async fn say(messages: Messages, Json(said): Json<Vec<Said>>) -> &'static str {
+    for (level, text, tags, markup) in said {
+        let text = if markup { Markup::danger_trusted(text).into() } else { Text::Plain(text) };
+        messages.add_tagged(Level(level), text, tags);
+    }
+    "said"
+}
+
+async fn show_messages(page: Page) -> Response {
+    page.render("messages.html", context! {}).await.into_response()
 }
 
 fn expiry(value: &Value) -> Option<Expiry> {

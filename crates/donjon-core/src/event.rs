@@ -56,6 +56,11 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
+    /// More messages were waiting for a visitor than may.
+    MessagesDropped {
+        /// How many of the oldest are gone.
+        count: usize,
+    },
     /// A session row could not be read: it is garbage, or signed with another key.
     SessionSuspicious {
         /// What was wrong with it.
@@ -181,6 +186,9 @@ impl Event<'_> {
             Self::SessionStoreFailed { error } => tracing::error!(
                 target: "donjon::security::session", error = %Printable(error),
                 "The session store failed"
+            ),
+            Self::MessagesDropped { count } => tracing::warn!(
+                target: "donjon::security::messages", count, "Too many messages, the oldest are dropped"
             ),
             Self::LoggedIn { username } => tracing::info!(
                 target: "donjon::security::auth", username = %Printable(username), "Logged in"

@@ -658,7 +658,7 @@ impl CookieSigner {
     /// The value to put into the cookie `name`.
     #[must_use]
     pub fn sign(&self, name: &str, value: &str, salt: &str) -> String {
-        self.signer(salt_of(name, salt)).sign(value)
+        self.salted(salt_of(name, salt)).sign(value)
     }
 
     /// The value of the cookie `name`, if it was signed for it and is no older than `max_age`.
@@ -673,15 +673,18 @@ impl CookieSigner {
         salt: &str,
         max_age: Option<Duration>,
     ) -> Result<&'a str, SigningError> {
-        match self.signer(salt_of(name, salt)).unsign(signed, max_age) {
+        match self.salted(salt_of(name, salt)).unsign(signed, max_age) {
             Err(SigningError::BadSignature) if self.legacy_salt => {
-                self.signer([name, salt].concat()).unsign(signed, max_age)
+                self.salted([name, salt].concat()).unsign(signed, max_age)
             }
             outcome => outcome,
         }
     }
 
-    fn signer(&self, salt: String) -> TimestampSigner {
+    /// A signer with the key for cookies and a salt that no cookie's name is part of. Django:
+    /// `get_cookie_signer`.
+    #[must_use]
+    pub fn salted(&self, salt: impl Into<String>) -> TimestampSigner {
         TimestampSigner::new(&self.keys).salt(salt).clock(self.clock.clone())
     }
 }

@@ -1,6 +1,11 @@
 //! Opening, migrating, and what goes wrong on the way.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "the helpers of tests stop a test")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of tests stop a test"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

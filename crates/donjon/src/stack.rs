@@ -3,8 +3,8 @@
 //! Stops: layers put together in an order in which one undoes another. A refusal without headers, a
 //! CSRF check that sees no session, CORS headers missing on the answer that a front end needs most.
 //!
-//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ csrf ▶
-//!    auth ▶ handler`, and can't be changed.
+//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ messages
+//!    ▶ csrf ▶ auth ▶ handler`, and can't be changed.
 //! 2. Headers, the strict CSP, the host check, isolation and CSRF are on unless somebody says
 //!    otherwise.
 //! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
@@ -23,6 +23,7 @@
 //! | canonical | 301, 403 | |
 //! | isolation | 403 | |
 //! | session | never | [`Session`](donjon_core::session::Session), not loaded until touched |
+//! | messages | never | [`Messages`](crate::messages::Messages), not read until touched |
 //! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |
 //! | auth | never | [`Auth`](crate::auth::Auth), which asks when it is asked |
 //!
@@ -75,6 +76,7 @@ use crate::csrf::{CsrfLayer, CsrfPolicy};
 use crate::headers::HeadersPolicy;
 use crate::https::HttpsPolicy;
 use crate::isolation::IsolationPolicy;
+use crate::messages::{MessagesLayer, MessagesPolicy};
 use crate::session::{SessionLayer, SessionPolicy};
 
 mod dress;
@@ -100,6 +102,7 @@ pub struct StackBuilder {
     csrf: CsrfPolicy,
     sessions: Option<(SessionPolicy, Arc<dyn DynSessionStore>)>,
     accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
+    messages: Option<MessagesPolicy>,
 }
 
 impl StackBuilder {
@@ -165,6 +168,13 @@ impl StackBuilder {
         self
     }
 
+    /// Shows visitors one-time notices. Needs [`StackBuilder::sessions`], unless the policy keeps
+    /// messages in the cookie alone.
+    pub fn messages(mut self, policy: MessagesPolicy) -> Self {
+        self.messages = Some(policy);
+        self
+    }
+
     /// The stack.
     ///
     /// # Errors
@@ -174,7 +184,13 @@ impl StackBuilder {
         if !mistakes.is_empty() {
             return Err(StackErrors(mistakes));
         }
+        let session_cookie = self.sessions.as_ref().map(|(policy, _)| policy.cookie_settings());
+        let messages = self.messages.map(|policy| match session_cookie {
+            Some(cookie) => policy.beside(cookie),
+            None => policy,
+        });
         let rooms = Rooms {
+            messages: messages.map(MessagesLayer::new),
             headers: self.headers,
             csp: self.csp,
             dress: None,
@@ -200,6 +216,10 @@ impl StackBuilder {
         if self.sessions.is_none() && self.csrf.needs_session() {
             mistakes.push(StackError::CsrfWithoutSessions);
         }
+        let in_session = |policy: &MessagesPolicy| policy.keeps_in().needs_session();
+        if self.sessions.is_none() && self.messages.as_ref().is_some_and(in_session) {
+            mistakes.push(StackError::MessagesWithoutSessions);
+        }
         let session_cookie = self.sessions.as_ref().map(|(policy, _)| policy.cookie_name());
         if let (Some(bound), Some(cookie)) = (self.csrf.bound_cookie(), session_cookie)
             && bound != cookie
@@ -221,6 +241,8 @@ pub enum StackError {
     AccountsWithoutSessions,
     /// The CSRF policy keeps its secret in the session or binds its tokens to it, and there are none.
     CsrfWithoutSessions,
+    /// Messages that the cookie has no room for go into the session, and there are none.
+    MessagesWithoutSessions,
     /// The CSRF policy binds its tokens to another cookie than the session's.
     CsrfBoundElsewhere {
         /// The cookie that the tokens are bound to.
@@ -238,6 +260,9 @@ impl fmt::Display for StackError {
             }
             Self::CsrfWithoutSessions => f.write_str(
                 "the CSRF policy needs sessions: call StackBuilder::sessions too, or keep the secret in a cookie",
+            ),
+            Self::MessagesWithoutSessions => f.write_str(
+                "messages need sessions: call StackBuilder::sessions too, or keep them in Storage::Cookie",
             ),
             Self::CsrfBoundElsewhere { bound, cookie } => write!(
                 f,
@@ -291,6 +316,7 @@ impl Stack {
             csrf: CsrfPolicy::default(),
             sessions: None,
             accounts: None,
+            messages: None,
         }
     }
 

@@ -115,7 +115,7 @@ impl Shared {
 }
 
 /// The host room says how the browser came; where there is none, the connection does.
-fn https(extensions: &Extensions) -> Https {
+pub(crate) fn https(extensions: &Extensions) -> Https {
     let site = extensions.get::<Site>().map(Site::scheme);
     let connection = || extensions.get::<Connection>().map(|connection| connection.scheme);
     site.or_else(connection).unwrap_or(Scheme::Http).https()

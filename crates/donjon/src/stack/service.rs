@@ -29,6 +29,7 @@ use crate::headers::HeadersPolicy;
 use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::isolation::{self, IsolationPolicy, Readers};
+use crate::messages::{self, MessagesLayer};
 use crate::rejection::{Answer, refuse};
 use crate::session::layer::Saving;
 use crate::session::{SessionLayer, SessionPolicy};
@@ -49,6 +50,7 @@ pub(super) struct Rooms {
     pub(super) cors: Option<CorsPolicy>,
     pub(super) isolation: Option<IsolationPolicy>,
     pub(super) sessions: Option<SessionLayer>,
+    pub(super) messages: Option<MessagesLayer>,
     /// For words made on demand: none where the secret is in the session, which must be waited for.
     pub(super) csrf: Option<CsrfLayer>,
     pub(super) auth: Option<AuthLayer>,
@@ -242,9 +244,23 @@ impl Passage {
         response: Response<R>,
     ) -> Result<Response<R>, Saving<R>> {
         let response = canonical::apply(&self.rooms.canonical, self.asked.take(), response);
-        match self.visiting.as_deref().and_then(Visiting::open) {
-            Some(session) => session.end(response),
-            None => Ok(response),
+        let Some(visiting) = self.visiting.as_deref() else { return Ok(response) };
+        let (open, messages) = (visiting.open(), visiting.spoken(&response));
+        match (messages, open) {
+            (None, None) => Ok(response),
+            (None, Some(session)) => session.end(response),
+            // Messages may go into the session, which is saved after them.
+            (Some(messages), open) => {
+                let https = visiting.https();
+                Err(Box::pin(async move {
+                    let response = messages::layer::stored(messages, response, https).await;
+                    let Some(session) = open else { return response };
+                    match session.end(response) {
+                        Ok(response) => response,
+                        Err(saving) => saving.await,
+                    }
+                }))
+            }
         }
     }
 

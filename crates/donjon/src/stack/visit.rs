@@ -7,14 +7,16 @@ use donjon_core::cookie::Https;
 use donjon_core::origin::Site;
 use donjon_core::session::{Rotation, Session};
 use donjon_core::visit::{Words, offer};
-use http::{HeaderMap, Request, Uri, header};
+use http::{HeaderMap, Request, Response, Uri, header};
 
 use super::service::Rooms;
 use crate::auth::Auth;
 use crate::csp::{CspNonce, NonceCell, NonceHolder};
 use crate::csrf::{CsrfLayer, CsrfToken};
-use crate::session::Cookie;
+use crate::messages::Messages;
+use crate::messages::layer::to_store;
 use crate::session::layer::Open;
+use crate::session::{Cookie, SessionLayer};
 
 /// One request on its way through the rooms.
 ///
@@ -29,32 +31,45 @@ pub(super) struct Visiting {
     session: OnceLock<Session>,
     token: OnceLock<CsrfToken>,
     auth: OnceLock<Auth>,
+    messages: OnceLock<Messages>,
 }
 
 impl Visiting {
     /// A request that the rooms outside of the session let in.
     pub(super) fn new<B>(rooms: &Arc<Rooms>, site: Site, request: &Request<B>) -> Self {
         let headers = request.headers();
-        let (mut session, mut token) = (None, None);
+        let (mut session, mut token, mut messages) = (None, None, None);
+        let mut cookie = Cookie::Missing;
         if headers.contains_key(header::COOKIE) {
             let https = site.scheme().https();
             session = rooms.sessions.as_ref().and_then(|sessions| sessions.sent(headers));
             let csrf = rooms.csrf.as_ref();
             token = csrf.and_then(|csrf| csrf.sent(headers, https, session.as_ref()));
+            if session.is_some() {
+                cookie = Cookie::Sent;
+            }
+            messages = rooms.messages.as_ref().and_then(|messages| {
+                let fresh = || rooms.sessions.as_ref().map(SessionLayer::fresh);
+                messages.sent(headers, || {
+                    session = session.take().or_else(fresh);
+                    session.clone()
+                })
+            });
         }
         Self {
             rooms: Arc::clone(rooms),
             site,
             asked: request.uri().clone(),
-            cookie: if session.is_some() { Cookie::Sent } else { Cookie::Missing },
+            cookie,
             nonce: rooms.csp.nonce_cell(),
             session: filled(session),
             token: filled(token),
             auth: OnceLock::new(),
+            messages: filled(messages),
         }
     }
 
-    fn https(&self) -> Https {
+    pub(super) fn https(&self) -> Https {
         self.site.scheme().https()
     }
 
@@ -76,6 +91,16 @@ impl Visiting {
         let (room, session) = (self.rooms.auth.as_ref()?, self.session()?);
         let visitor = || room.visitor(session, self.rotation(), self.asked.clone());
         Some(self.auth.get_or_init(visitor).clone())
+    }
+
+    fn messages(&self) -> Option<Messages> {
+        let room = self.rooms.messages.as_ref()?;
+        Some(self.messages.get_or_init(|| room.fresh(self.session())).clone())
+    }
+
+    /// The messages, if they are to be stored with this response.
+    pub(super) fn spoken<R>(&self, response: &Response<R>) -> Option<Messages> {
+        self.messages.get().filter(|messages| to_store(messages, response)).cloned()
     }
 
     /// The session, if there is anything to end.
@@ -116,6 +141,7 @@ impl Words for Visiting {
         offer(slot, || self.token());
         offer(slot, || self.rotation());
         offer(slot, || self.auth());
+        offer(slot, || self.messages());
         if let Some(words) = &self.rooms.words {
             Arc::clone(words).fill(slot);
         }
