@@ -105,8 +105,8 @@ fn cookie_decode(case: &Case) -> Answer {
 
 fn expiry(case: &Case) -> Answer {
     let lifetime = Lifetime {
-        seconds: case.setting("SESSION_COOKIE_AGE").as_i64().unwrap_or_default(),
         at_browser_close: case.setting("SESSION_EXPIRE_AT_BROWSER_CLOSE") == true,
+        ..Lifetime::idle(case.setting("SESSION_COOKIE_AGE").as_i64().unwrap_or_default())
     };
     let stored = Some(case.field("stored")).filter(|stored| !stored.is_null());
     Ok(match lifetime.expires(stored, case.now()) {
@@ -179,7 +179,9 @@ async fn perform(
             "pop" => drop(session.pop::<Value>(name).await?),
             "del" => drop(session.remove(name).await?),
             "clear" => session.clear(),
-            "flush" => session.flush().await?,
+            "flush" => {
+                session.flush().await?;
+            }
             "cycle_key" => session.cycle_key().await?,
             "set_expiry" => set_expiry(session, &op[1], now).await?,
             "set_test_cookie" => session.set_test_cookie().await?,

@@ -1,5 +1,6 @@
 //! Two sites on one database: a real Django, and the Donjon site that mirrors it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -96,14 +97,14 @@ fn project() -> PathBuf {
 }
 
 /// Python with Django, in the project of the mirror.
-fn python(database: &Path, keys: Keys) -> Command {
+pub(crate) fn python(database: impl AsRef<OsStr>, keys: Keys) -> Command {
     let python = std::env::var_os("DONJON_DJANGO_PYTHON")
         .unwrap_or_else(|| panic!("DONJON_DJANGO_PYTHON is not set: run cargo xtask test"));
     let mut command = Command::new(python);
     command
         .arg("-B")
         .current_dir(project())
-        .env("DONJON_DB", database)
+        .env("DONJON_DB", database.as_ref())
         .env("DONJON_SECRET_KEY", keys.current)
         .env("DONJON_SECRET_KEY_FALLBACKS", keys.fallbacks.join(" "));
     command
@@ -212,7 +213,8 @@ impl World {
     }
 }
 
-fn finished(command: &mut Command) -> String {
+/// What it says, which must succeed.
+pub(crate) fn finished(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));

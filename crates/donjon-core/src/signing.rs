@@ -41,7 +41,7 @@ use hmac::{KeyInit, Mac as _, SimpleHmac};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixTime};
 use crate::secret::{Keys, SecretKey, equal};
 
 /// The longest signed value that is looked at, in bytes.
@@ -397,13 +397,20 @@ impl TimestampSigner {
         signed: &'a str,
         max_age: Option<Duration>,
     ) -> Result<&'a str, SigningError> {
+        let (value, signed_at) = self.unsign_dated(signed)?;
+        let age = i128::from(self.clock.now().micros()) - i128::from(signed_at.micros());
+        let too_old = |max: Duration| age > i128::try_from(max.as_micros()).unwrap_or(i128::MAX);
+        if max_age.is_some_and(too_old) { Err(SigningError::Expired) } else { Ok(value) }
+    }
+
+    /// The value back, if it was signed, and when that was, in whole seconds.
+    fn unsign_dated<'a>(&self, signed: &'a str) -> Result<(&'a str, UnixTime), SigningError> {
         let value = self.signer.unsign(signed)?;
         let (value, time) =
             value.rsplit_once(&*self.signer.separator).ok_or(SigningError::BadSignature)?;
         let time = base62_decode(time).ok_or(SigningError::Malformed)?;
-        let age = i128::from(self.clock.now().micros()) - time.saturating_mul(1_000_000);
-        let too_old = |max: Duration| age > i128::try_from(max.as_micros()).unwrap_or(i128::MAX);
-        if max_age.is_some_and(too_old) { Err(SigningError::Expired) } else { Ok(value) }
+        let far = if time < 0 { i64::MIN } else { i64::MAX };
+        Ok((value, UnixTime::from_seconds(i64::try_from(time).unwrap_or(far))))
     }
 
     /// Signs bytes as base64, compressed where that is shorter. Django: `sign_object`.
@@ -423,6 +430,15 @@ impl TimestampSigner {
         max_age: Option<Duration>,
     ) -> Result<Vec<u8>, SigningError> {
         unwrap_payload(self.unsign(signed, max_age)?)
+    }
+
+    /// The bytes that [`TimestampSigner::sign_payload`] signed, however long ago, and when that was.
+    ///
+    /// # Errors
+    /// Those of [`TimestampSigner::unsign_payload`], except [`SigningError::Expired`].
+    pub fn unsign_dated_payload(&self, signed: &str) -> Result<(Vec<u8>, UnixTime), SigningError> {
+        let (value, signed_at) = self.unsign_dated(signed)?;
+        Ok((unwrap_payload(value)?, signed_at))
     }
 
     /// A value as signed JSON. Django: `signing.dumps`, under this signer's salt.

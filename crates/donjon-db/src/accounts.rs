@@ -9,13 +9,13 @@ use donjon_core::clock::UnixTime;
 use donjon_core::session::StoreError;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
-use sea_orm::{
-    ActiveValue, Condition, FromQueryResult, NotSet, Select, Set, TryInsertResult, TryIntoModel,
-};
+use sea_orm::{Condition, FromQueryResult, NotSet, Set, TryIntoModel, Value};
 
+use crate::database::insert_new;
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
 use crate::entity::{content_type, group_permission, permission, user_group, user_permission};
 use crate::error::store_error;
+use crate::time::Moment;
 use crate::{Database, time};
 
 /// An [`AccountStore`] that shares its rows with Django.
@@ -31,17 +31,23 @@ impl DjangoAccounts {
         Self(database.clone())
     }
 
-    async fn one(&self, query: Select<Entity>) -> Result<Option<Arc<User>>, StoreError> {
-        let row = query.one(&self.0.reader).await.map_err(store_error)?;
+    async fn one(&self, is: Condition) -> Result<Option<Arc<User>>, StoreError> {
+        let query = || Entity::find().filter(is.clone()).one(&self.0.reader);
+        let row = self.0.read(query).await?;
         row.map(|row| user(row).map(Arc::new)).transpose()
     }
 
-    async fn set(&self, id: i64, column: Column, value: String) -> Result<(), StoreError> {
+    async fn set(&self, id: i64, column: Column, value: Value) -> Result<(), StoreError> {
         let update = Entity::update_many().col_expr(column, value.into()).filter(Column::Id.eq(id));
-        match update.exec(&self.0.writer).await.map_err(store_error)?.rows_affected {
+        let write = || update.clone().exec(&self.0.writer);
+        match self.0.write(write).await?.rows_affected {
             0 => Err(StoreError::new(format!("no user has the id {id}"))),
             _ => Ok(()),
         }
+    }
+
+    fn moment(&self, time: UnixTime) -> Moment {
+        time::to_column(self.0.backend(), time)
     }
 }
 
@@ -99,14 +105,14 @@ fn of_groups(id: i64) -> SelectStatement {
 
 fn user(row: Model) -> Result<User, StoreError> {
     let id = row.id;
-    let date = |column, text: &str| {
+    let date = |column, moment: &Moment| {
         let wrong = || StoreError::new(format!("the {column} of the user {id} is no date"));
-        time::from_column(text).ok_or_else(wrong)
+        time::from_column(moment).ok_or_else(wrong)
     };
     Ok(User {
-        id,
+        id: id.into(),
         date_joined: date("date_joined", &row.date_joined)?,
-        last_login: row.last_login.map(|text| date("last_login", &text)).transpose()?,
+        last_login: row.last_login.map(|moment| date("last_login", &moment)).transpose()?,
         username: row.username,
         password: EncodedPassword::new(row.password),
         first_name: row.first_name,
@@ -119,11 +125,11 @@ fn user(row: Model) -> Result<User, StoreError> {
 }
 
 /// Django's defaults for what a new user does not say.
-fn row(id: ActiveValue<i64>, new: &NewUser) -> ActiveModel {
+fn row(new: &NewUser, date_joined: Moment) -> ActiveModel {
     ActiveModel {
-        id,
+        id: NotSet,
         password: Set(new.password.expose().into()),
-        last_login: Set(None),
+        last_login: NotSet,
         is_superuser: Set(false),
         username: Set(new.username.clone()),
         first_name: Set(String::new()),
@@ -131,30 +137,38 @@ fn row(id: ActiveValue<i64>, new: &NewUser) -> ActiveModel {
         email: Set(new.email.clone()),
         is_staff: Set(false),
         is_active: Set(true),
-        date_joined: Set(time::to_column(new.date_joined)),
+        date_joined: Set(date_joined),
     }
+}
+
+/// The user whose row that is now, as it would be read.
+fn created(id: i32, mut row: ActiveModel) -> Result<User, StoreError> {
+    row.id = Set(id);
+    row.last_login = Set(None);
+    user(row.try_into_model().map_err(store_error)?)
 }
 
 impl AccountStore for DjangoAccounts {
     async fn by_id(&self, id: i64) -> Result<Option<Arc<User>>, StoreError> {
-        self.one(Entity::find_by_id(id)).await
+        self.one(Condition::all().add(Column::Id.eq(id))).await
     }
 
     async fn by_username(&self, username: &str) -> Result<Option<Arc<User>>, StoreError> {
-        self.one(Entity::find().filter(Column::Username.eq(username))).await
+        if !self.0.holds(username) {
+            return Ok(None);
+        }
+        let found = self.one(Condition::all().add(Column::Username.eq(username))).await?;
+        // MariaDB's collations find `Alice` by `alice`.
+        Ok(found.filter(|user| user.username == username))
     }
 
     async fn create(&self, new: NewUser) -> Result<UserCreation, StoreError> {
-        let insert =
-            Entity::insert(row(NotSet, &new)).on_conflict_do_nothing_on([Column::Username]);
-        let TryInsertResult::Inserted(result) =
-            insert.exec(&self.0.writer).await.map_err(store_error)?
-        else {
-            return Ok(UserCreation::NameTaken);
-        };
-        let created =
-            row(Set(result.last_insert_id), &new).try_into_model().map_err(store_error)?;
-        Ok(UserCreation::Created(Arc::new(user(created)?)))
+        let row = row(&new, self.moment(new.date_joined));
+        let insert = || insert_new(&self.0, row.clone());
+        match self.0.write(insert).await? {
+            Some(id) => Ok(UserCreation::Created(Arc::new(created(id, row)?))),
+            None => Ok(UserCreation::NameTaken),
+        }
     }
 
     async fn set_password(&self, id: i64, password: &EncodedPassword) -> Result<(), StoreError> {
@@ -162,11 +176,12 @@ impl AccountStore for DjangoAccounts {
     }
 
     async fn set_last_login(&self, id: i64, at: UnixTime) -> Result<(), StoreError> {
-        self.set(id, Column::LastLogin, time::to_column(at)).await
+        self.set(id, Column::LastLogin, self.moment(at).into()).await
     }
 
     async fn permissions(&self, id: i64) -> Result<Permissions, StoreError> {
-        let rows = self.0.reader.query_all(&granted(id)).await.map_err(store_error)?;
+        let granted = granted(id);
+        let rows = self.0.read(|| self.0.reader.query_all(&granted)).await?;
         let name = |row| {
             let Granted { app_label, codename } = Granted::from_query_result(row, "")?;
             Ok(format!("{app_label}.{codename}"))

@@ -1,17 +1,26 @@
 //! The connections to a database.
 
+mod policy;
+pub(crate) mod server;
+
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::DatabaseConnection;
+use donjon_core::session::StoreError;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::ExprTrait;
+use sea_orm::{Condition, DbBackend, PrimaryKeyTrait, SqlErr};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use crate::DbError;
+pub use policy::{DatabasePolicy, MAX_CONNECTIONS, OPERATION_TIMEOUT, STATEMENT_TIMEOUT};
+
+use crate::{DbError, DbErrorKind};
+use policy::Target;
 
 /// How long a statement waits for a lock that somebody else holds.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -19,22 +28,53 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a task waits for its turn at a connection.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a write is tried that a deadlock or another transaction undid.
+const ATTEMPTS: u32 = 4;
+
 /// How many connections read at once: SQLite answers in microseconds, so that more would only take
 /// turns on the processor's cores.
 pub const MAX_READERS: u32 = 4;
 
 /// A database with Django's tables, or one that is to get them. Clones share its connections.
 ///
-/// The stores write through one connection: SQLite has one writer at a time anyway, and those who
+/// To SQLite the stores write through one connection: it has one writer at a time anyway, and those who
 /// queue for a connection are served in turn, while those who meet at SQLite's own lock sleep and try
 /// again.
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(crate) reader: DatabaseConnection,
     pub(crate) writer: DatabaseConnection,
+    /// How long an operation may take; on SQLite the lock and the pool set the limit.
+    patience: Option<Duration>,
 }
 
 impl Database {
+    /// Opens the database that this URL names; [`DatabasePolicy`] has the forms.
+    ///
+    /// # Errors
+    /// A [`DbError`] if the URL is none, or if the database can't be reached: its kind tells why.
+    pub async fn connect(url: &str) -> Result<Self, DbError> {
+        Self::open(&DatabasePolicy::parse(url)?).await
+    }
+
+    /// Opens a database with limits of one's own.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub async fn open(policy: &DatabasePolicy) -> Result<Self, DbError> {
+        let limits = policy.limits;
+        let connection = match &policy.target {
+            Target::File(path) => return Self::sqlite(path).await,
+            Target::Memory => return Self::sqlite_in_memory().await,
+            Target::Postgres(server) => {
+                DatabaseConnection::from(server::postgres(policy.secured(server)?, limits).await?)
+            }
+            Target::MySql(server) => server::mysql(policy.secured(server)?, limits).await?.into(),
+        };
+        let patience = Some(limits.operation);
+        Ok(Self { reader: connection.clone(), writer: connection, patience })
+    }
+
     /// Opens the SQLite database in this file, in WAL mode. A missing file is made, and on Unix only
     /// its owner may read it.
     ///
@@ -46,7 +86,7 @@ impl Database {
         make_file(path)?;
         let writer = open(path, 1).await?;
         let reader = open(path, MAX_READERS).await?;
-        Ok(Self { reader: reader.into(), writer: writer.into() })
+        Ok(Self { reader: reader.into(), writer: writer.into(), patience: None })
     }
 
     /// A database in memory, for tests: it goes when the last clone does.
@@ -61,13 +101,96 @@ impl Database {
             .await
             .map_err(|error| DbError::opening(Path::new(":memory:"), error))?;
         let connection = DatabaseConnection::from(pool);
-        Ok(Self { reader: connection.clone(), writer: connection })
+        Ok(Self { reader: connection.clone(), writer: connection, patience: None })
     }
 
     /// The connections, for the site's own SeaORM entities. They read and write.
     #[must_use]
     pub fn connection(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// What kind of SQL it speaks.
+    pub(crate) fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// Can a text column here hold this? PostgreSQL's takes no NUL, and refuses to be asked for one.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        self.backend() != DbBackend::Postgres || !text.contains('\0')
+    }
+
+    /// Is the column this text, byte for byte? MariaDB's collations take `a` for `A` and `a `; they
+    /// find the row by its index, and the bytes decide.
+    pub(crate) fn exactly(&self, column: impl ColumnTrait, text: &str) -> Condition {
+        let same = Condition::all().add(column.eq(text));
+        match self.backend() {
+            DbBackend::MySql => same.add(column.into_expr().cast_as("binary").eq(text)),
+            _ => same,
+        }
+    }
+
+    /// Reads; once more if the connection turns out to be dead, as those are that were idle while the
+    /// database was restarted.
+    pub(crate) async fn read<T, F>(&self, ask: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        let reading = async {
+            match ask().await.map_err(DbError::from) {
+                Err(error) if error.kind() == DbErrorKind::Lost => Ok(ask().await?),
+                said => said,
+            }
+        };
+        self.in_time(reading).await.map_err(StoreError::from)
+    }
+
+    /// Writes; again if the database undid it for the sake of another transaction. Never again after a
+    /// lost connection: it may have been done.
+    pub(crate) async fn write<T, F>(&self, act: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        let writing = async {
+            for _ in 1..ATTEMPTS {
+                match act().await.map_err(DbError::from) {
+                    Err(error) if error.kind() == DbErrorKind::Conflict => {}
+                    said => return said,
+                }
+            }
+            Ok(act().await?)
+        };
+        self.in_time(writing).await.map_err(StoreError::from)
+    }
+
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, DbError>>,
+    ) -> Result<T, DbError> {
+        match self.patience {
+            Some(limit) => tokio::time::timeout(limit, work).await.map_err(|_| DbError::hangs())?,
+            None => work.await,
+        }
+    }
+}
+
+/// Inserts a row, and tells its key, or `None` if one of its unique columns is taken.
+///
+/// MariaDB has no way to ask for that in the statement that tells one from the other, so that the
+/// error is the answer everywhere.
+pub(crate) async fn insert_new<A>(
+    database: &Database,
+    row: A,
+) -> Result<Option<<<A::Entity as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType>, DbErr>
+where
+    A: ActiveModelTrait,
+{
+    match A::Entity::insert(row).exec(&database.writer).await {
+        Ok(inserted) => Ok(Some(inserted.last_insert_id)),
+        Err(error) => match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => Ok(None),
+            _ => Err(error),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Django's tables in SQL: the database, its migrations, and the stores of sessions and accounts. And
-//! what Django has no table for: violations of the Content Security Policy.
+//! what Django has no table for: violations of the Content Security Policy. On SQLite, PostgreSQL, MariaDB
+//! and MySQL.
 //!
 //! Stops: SQL injection, and a second truth beside Django's about who is logged in.
 //!
@@ -10,10 +11,14 @@
 //! 3. A session is read and written under its key alone, by the contract of
 //!    [`SessionStore`](donjon_core::session::SessionStore): no row is overwritten by a new session or
 //!    made by an old one.
-//! 4. A database that is locked or gone is an error within [`BUSY_TIMEOUT`] and [`ACQUIRE_TIMEOUT`],
-//!    never a hang and never an empty answer.
+//! 4. A database that is locked, gone or silent is an error within [`BUSY_TIMEOUT`],
+//!    [`ACQUIRE_TIMEOUT`] and [`OPERATION_TIMEOUT`], never a hang and never an empty answer.
 //! 5. Tables of Donjon's own are named `donjon_…`. Django has no model of them, so that neither
 //!    `migrate` nor `makemigrations` there finds anything to do.
+//! 6. A server on another machine is spoken to by TLS, its name checked, unless the URL or
+//!    [`DatabasePolicy::danger_plaintext`] says otherwise.
+//! 7. Keys, names and the states of sessions are compared byte for byte, also where the database's
+//!    collation takes `a` for `A`.
 //!
 //! Times are kept as Django keeps them with `USE_TZ = True`, its default: in UTC.
 //!
@@ -31,6 +36,7 @@
 //! ```
 
 mod accounts;
+mod bus;
 mod database;
 mod entity;
 mod error;
@@ -41,8 +47,17 @@ mod time;
 mod violations;
 
 pub use accounts::DjangoAccounts;
-pub use database::{ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, MAX_READERS};
+pub use bus::PostgresBus;
+pub use database::{
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
+    OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
+};
 pub use error::{DbError, DbErrorKind};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
 pub use violations::SqlViolations;
+
+/// The guide's chapter, whose examples must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/src/databases.md")]
+struct Guide;

@@ -1,23 +1,28 @@
 //! Bringing a database to Django's schema.
 //!
-//! 1. All of it happens in one transaction, or none.
+//! 1. All of it happens in one transaction, or none. Not on MariaDB and MySQL, which change a schema
+//!    at once: there what was interrupted is gone on with the next time, by a table that marks it.
 //! 2. An application whose migrations are all applied is left alone; one that has neither tables nor
 //!    migrations is made; anything between is refused, for only Django knows how to go on from there.
 //! 3. What Django does after it has migrated, is done too: content types and permissions.
 //! 4. Donjon's own tables are made where they are missing. They are no migration of Django's.
+//! 5. Of many processes that begin at once one migrates, and the others wait and find it done.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use donjon_core::clock::Clock;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{
-    DatabaseTransaction, Set, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DatabaseTransaction, DbBackend, Set, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
 
+use crate::database::server;
 use crate::entity::{content_type, migration, permission};
-use crate::schema::{ACTIONS, APPS, App, MIGRATIONS_SQLITE, MIGRATIONS_TABLE, OWN_SQLITE};
+use crate::schema::{
+    ACTIONS, APPS, App, MIGRATIONS, MIGRATIONS_TABLE, TABLES, mysql, own, postgres,
+};
 use crate::{Database, DbError, time};
 
 /// A migration that was applied just now. It shows as `auth.0001_initial`.
@@ -43,9 +48,34 @@ impl Database {
     /// A [`DbError`] of kind [`Schema`](crate::DbErrorKind::Schema) if only some of an application's
     /// tables or migrations are there. The database is then as it was.
     pub async fn migrate(&self) -> Result<Vec<AppliedMigration>, DbError> {
+        match self.backend() {
+            DbBackend::MySql => self.migrate_by_steps().await,
+            _ => self.migrate_at_once().await,
+        }
+    }
+
+    async fn migrate_at_once(&self) -> Result<Vec<AppliedMigration>, DbError> {
         let transaction = self.begin_to_write().await?;
+        if self.backend() == DbBackend::Postgres {
+            transaction.query_one_raw(literal(DbBackend::Postgres, postgres::LOCK)).await?;
+        }
         let applied = migrate(&transaction).await?;
         transaction.commit().await?;
+        Ok(applied)
+    }
+
+    /// On a connection of its own, since the lock is the connection's.
+    async fn migrate_by_steps(&self) -> Result<Vec<AppliedMigration>, DbError> {
+        let pool = server::lone_mysql(self.writer.get_mysql_connection_pool()).await;
+        let pool = pool.map_err(DbError::driver)?;
+        let connection = DatabaseConnection::from(pool.clone());
+        let locked = connection.query_one_raw(literal(DbBackend::MySql, mysql::LOCK)).await?;
+        let got: Option<String> = locked.map(|row| row.try_get("", "name")).transpose()?.flatten();
+        if got.as_deref() != Some("1") {
+            return Err(DbError::migrating());
+        }
+        let applied = migrate(&connection).await?;
+        pool.close().await;
         Ok(applied)
     }
 
@@ -60,29 +90,61 @@ impl Database {
     }
 }
 
-async fn migrate(database: &DatabaseTransaction) -> Result<Vec<AppliedMigration>, DbError> {
+async fn migrate(database: &impl ConnectionTrait) -> Result<Vec<AppliedMigration>, DbError> {
     let state = State::read(database).await?;
     let missing = state.missing_apps()?;
-    if !missing.is_empty() && !state.tables.contains(MIGRATIONS_TABLE) {
-        run_schema(database, MIGRATIONS_SQLITE).await?;
+    if !missing.is_empty() {
+        begin(database, &state).await?;
     }
     let mut applied = Vec::new();
     for app in &missing {
-        run_schema(database, app.sqlite).await?;
-        applied.extend(app.migrations.iter().map(|name| AppliedMigration { app: app.label, name }));
+        run_schema(database, app.sql.of(database.get_database_backend())).await?;
+        let names = app.migrations.iter();
+        let migrations = names.map(|name| AppliedMigration { app: app.label, name });
+        record(database, migrations.clone()).await?;
+        applied.extend(migrations);
     }
-    if !applied.is_empty() {
-        record(database, &applied).await?;
+    if !missing.is_empty() || state.was_interrupted() {
         add_permissions(database).await?;
+        end(database).await?;
     }
-    run_schema(database, OWN_SQLITE).await?;
+    for (name, table) in own::tables(database.get_database_backend()) {
+        if !state.tables.contains(name) {
+            database.execute(&table).await?;
+        }
+    }
     Ok(applied)
 }
 
+/// Before the first change: the mark, and the table that notes the changes.
+async fn begin(database: &impl ConnectionTrait, state: &State) -> Result<(), DbError> {
+    let backend = database.get_database_backend();
+    if backend == DbBackend::MySql {
+        run_schema(database, mysql::BEGIN).await?;
+    }
+    if !state.tables.contains(MIGRATIONS_TABLE) {
+        run_schema(database, MIGRATIONS.of(backend)).await?;
+    }
+    Ok(())
+}
+
+async fn end(database: &impl ConnectionTrait) -> Result<(), DbError> {
+    if database.get_database_backend() == DbBackend::MySql {
+        run_schema(database, mysql::END).await?;
+    }
+    Ok(())
+}
+
 /// Runs SQL of this crate: that it is `'static` keeps what a client sent out of it.
-async fn run_schema(database: &DatabaseTransaction, sql: &'static str) -> Result<(), DbError> {
+async fn run_schema(database: &impl ConnectionTrait, sql: &'static str) -> Result<(), DbError> {
     database.execute_unprepared(sql).await?;
     Ok(())
+}
+
+/// A question of this crate, likewise.
+#[expect(clippy::disallowed_methods, reason = "a literal of this crate, with no value in it")]
+fn literal(backend: DbBackend, sql: &'static str) -> Statement {
+    Statement::from_string(backend, sql)
 }
 
 /// What is there already.
@@ -92,13 +154,18 @@ struct State {
 }
 
 impl State {
-    async fn read(database: &DatabaseTransaction) -> Result<Self, DbError> {
+    async fn read(database: &impl ConnectionTrait) -> Result<Self, DbError> {
         let tables = tables(database).await?;
         let rows = match tables.contains(MIGRATIONS_TABLE) {
             true => migration::Entity::find().all(database).await?,
             false => Vec::new(),
         };
         Ok(Self { tables, applied: rows.into_iter().map(|row| (row.app, row.name)).collect() })
+    }
+
+    /// Was a migration begun here that has not ended?
+    fn was_interrupted(&self) -> bool {
+        self.tables.contains(mysql::MARK)
     }
 
     fn missing_apps(&self) -> Result<Vec<&'static App>, DbError> {
@@ -120,6 +187,7 @@ impl State {
         match (applied.is_empty(), unapplied.is_empty(), there.is_empty(), absent.is_empty()) {
             (_, true, _, true) => Ok(false),
             (true, _, true, _) => Ok(true),
+            (true, ..) if self.was_interrupted() => Ok(true),
             (true, ..) => Err(unknown_tables(app, &there)),
             (_, false, ..) => Err(half_migrated(app, &unapplied)),
             (_, true, _, false) => Err(lost_tables(app, &absent)),
@@ -157,24 +225,21 @@ fn list(names: &[&&str]) -> String {
     names.iter().map(|name| **name).collect::<Vec<_>>().join(", ")
 }
 
-/// The names of the tables; the only question that each kind of database answers in its own way.
-async fn tables(database: &DatabaseTransaction) -> Result<HashSet<String>, DbError> {
-    let query = Query::select()
-        .column(Alias::new("name"))
-        .from(Alias::new("sqlite_master"))
-        .and_where(ExprTrait::eq(Expr::col(Alias::new("type")), "table"))
-        .to_owned();
-    let rows = database.query_all(&query).await?;
+/// The names of the tables.
+async fn tables(database: &impl ConnectionTrait) -> Result<HashSet<String>, DbError> {
+    let backend = database.get_database_backend();
+    let rows = database.query_all_raw(literal(backend, TABLES.of(backend))).await?;
     let names: Result<_, _> = rows.iter().map(|row| row.try_get("", "name")).collect();
     Ok(names?)
 }
 
+/// Notes that these migrations are applied, all at once.
 async fn record(
-    database: &DatabaseTransaction,
-    applied: &[AppliedMigration],
+    database: &impl ConnectionTrait,
+    applied: impl Iterator<Item = AppliedMigration>,
 ) -> Result<(), DbError> {
-    let now = time::to_column(Clock::system().now());
-    let rows = applied.iter().map(|migration| migration::ActiveModel {
+    let now = time::to_column(database.get_database_backend(), Clock::system().now());
+    let rows = applied.map(|migration| migration::ActiveModel {
         app: Set(migration.app.into()),
         name: Set(migration.name.into()),
         applied: Set(now.clone()),
@@ -185,7 +250,7 @@ async fn record(
 }
 
 /// Adds what is missing of the content types and the permissions of every model.
-async fn add_permissions(database: &DatabaseTransaction) -> Result<(), DbError> {
+async fn add_permissions(database: &impl ConnectionTrait) -> Result<(), DbError> {
     for app in &APPS {
         for (model, words) in app.models {
             let content_type = content_type_id(database, app.label, model).await?;
@@ -206,10 +271,10 @@ async fn add_permissions(database: &DatabaseTransaction) -> Result<(), DbError> 
 }
 
 async fn content_type_id(
-    database: &DatabaseTransaction,
+    database: &impl ConnectionTrait,
     app: &str,
     model: &str,
-) -> Result<i64, DbError> {
+) -> Result<i32, DbError> {
     let found = content_type::Entity::find()
         .filter(content_type::Column::AppLabel.eq(app))
         .filter(content_type::Column::Model.eq(model))

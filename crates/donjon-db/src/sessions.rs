@@ -7,12 +7,18 @@ use donjon_core::session::{
     StoreError, Stored, Update, Version,
 };
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Query;
-use sea_orm::{Set, TryInsertResult};
+use sea_orm::sea_query::{
+    CommonTableExpression, Expr, ExprTrait, LockBehavior, LockType, Order, Query,
+};
+use sea_orm::{Condition, DbBackend, Set, Value};
 
+use crate::database::insert_new;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
-use crate::error::store_error;
+use crate::time::Moment;
 use crate::{Database, time};
+
+/// The name of the rows that are to go, within one statement.
+const EXPIRED: &str = "expired";
 
 /// A [`SessionStore`] that shares its rows with Django.
 ///
@@ -48,16 +54,24 @@ impl DjangoSessions {
         })
     }
 
-    fn encode(&self, record: &SessionRecord) -> Result<(String, String), StoreError> {
+    fn encode(&self, record: &SessionRecord) -> Result<(String, Moment), StoreError> {
         let data = self.codec.encode(&record.data).map_err(StoreError::new)?;
-        Ok((data, time::to_column(record.expires)))
+        Ok((data, time::to_column(self.database.backend(), record.expires)))
+    }
+
+    /// The row with this key, to the letter.
+    fn has(&self, key: &SessionKey) -> Condition {
+        self.database.exactly(Column::SessionKey, key.expose())
     }
 }
 
 impl SessionStore for DjangoSessions {
     async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
-        let query = Entity::find_by_id(key.expose());
-        let row = query.one(&self.database.reader).await.map_err(store_error)?;
+        if !self.database.holds(key.expose()) {
+            return Ok(None);
+        }
+        let query = || Entity::find().filter(self.has(key)).one(&self.database.reader);
+        let row = self.database.read(query).await?;
         Ok(row.and_then(|row| self.live(row, now)))
     }
 
@@ -72,10 +86,10 @@ impl SessionStore for DjangoSessions {
             session_data: Set(data.clone()),
             expire_date: Set(expires),
         };
-        let insert = Entity::insert(row).on_conflict_do_nothing();
-        match insert.exec_without_returning(&self.database.writer).await.map_err(store_error)? {
-            TryInsertResult::Inserted(1..) => Ok(Creation::Created(Version::Text(data.into()))),
-            _ => Ok(Creation::KeyTaken),
+        let insert = || insert_new(&self.database, row.clone());
+        match self.database.write(insert).await? {
+            Some(_) => Ok(Creation::Created(Version::Text(data.into()))),
+            None => Ok(Creation::KeyTaken),
         }
     }
 
@@ -87,35 +101,69 @@ impl SessionStore for DjangoSessions {
     ) -> Result<Update, StoreError> {
         // A version of another store's making names no text of ours.
         let Version::Text(seen) = over else { return Ok(Update::Changed) };
+        if !self.database.holds(key.expose()) {
+            return Ok(Update::Gone);
+        }
         let (data, expires) = self.encode(record)?;
         let update = Entity::update_many()
             .col_expr(Column::SessionData, data.clone().into())
-            .col_expr(Column::ExpireDate, expires.into())
-            .filter(Column::SessionKey.eq(key.expose()))
-            .filter(Column::SessionData.eq(&**seen));
-        if update.exec(&self.database.writer).await.map_err(store_error)?.rows_affected > 0 {
+            .col_expr(Column::ExpireDate, Value::from(expires).into())
+            .filter(self.has(key))
+            .filter(self.database.exactly(Column::SessionData, seen));
+        let write = || update.clone().exec(&self.database.writer);
+        if self.database.write(write).await?.rows_affected > 0 {
             return Ok(Update::Saved(Version::Text(data.into())));
         }
-        let there = Entity::find_by_id(key.expose()).count(&self.database.writer).await;
-        Ok(if there.map_err(store_error)? == 0 { Update::Gone } else { Update::Changed })
+        let count = || Entity::find().filter(self.has(key)).count(&self.database.writer);
+        let there = self.database.read(count).await?;
+        Ok(if there == 0 { Update::Gone } else { Update::Changed })
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
-        let delete = Entity::delete_many().filter(Column::SessionKey.eq(key.expose()));
-        let result = delete.exec(&self.database.writer).await.map_err(store_error)?;
+        if !self.database.holds(key.expose()) {
+            return Ok(Deletion::Absent);
+        }
+        let delete = || Entity::delete_many().filter(self.has(key)).exec(&self.database.writer);
+        let result = self.database.write(delete).await?;
         Ok(if result.rows_affected == 0 { Deletion::Absent } else { Deletion::Deleted })
     }
 
     async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let limit = u64::from(u32::try_from(limit).unwrap_or(u32::MAX));
-        let expired = Query::select()
-            .column(Column::SessionKey)
-            .from(Entity)
-            .and_where(Column::ExpireDate.lt(time::to_column(now)))
-            .limit(limit)
-            .to_owned();
-        let delete = Entity::delete_many().filter(Column::SessionKey.in_subquery(expired));
-        let result = delete.exec(&self.database.writer).await.map_err(store_error)?;
-        Ok(usize::try_from(result.rows_affected).unwrap_or(usize::MAX))
+        let now = time::to_column(self.database.backend(), now);
+        let delete = || delete_expired(&self.database.writer, &now, limit);
+        let deleted = self.database.write(delete).await?;
+        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
+}
+
+/// Deletes the rows that ended first. On a server no writer is waited for, and each waits no longer
+/// than one batch takes.
+async fn delete_expired(
+    database: &DatabaseConnection,
+    now: &Moment,
+    limit: u64,
+) -> Result<u64, DbErr> {
+    let expired = Expr::col(Column::ExpireDate).lt(Value::from(now.clone()));
+    let mut keys = Query::select();
+    keys.column(Column::SessionKey).from(Entity).and_where(expired.clone()).limit(limit);
+    let mut delete = Query::delete();
+    delete.from_table(Entity);
+    let done = match database.get_database_backend() {
+        DbBackend::MySql => {
+            let ordered = delete.and_where(expired).order_by(Column::ExpireDate, Order::Asc);
+            database.execute(ordered.limit(limit)).await?
+        }
+        DbBackend::Postgres => {
+            // Materialised, for a join could ask for the keys again, and get others.
+            keys.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+            let mut found = CommonTableExpression::new();
+            found.table_name(EXPIRED).column(Column::SessionKey).query(keys).materialized(true);
+            let found_keys = Query::select().column(Column::SessionKey).from(EXPIRED).to_owned();
+            delete.and_where(Column::SessionKey.in_subquery(found_keys)).with_cte(found);
+            database.execute(&delete).await?
+        }
+        _ => database.execute(delete.and_where(Column::SessionKey.in_subquery(keys))).await?,
+    };
+    Ok(done.rows_affected())
 }

@@ -7,11 +7,13 @@ use donjon_core::violation::{
     ViolationRecord, ViolationStore, forgotten_before, hour_of,
 };
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{Condition, DatabaseTransaction, NotSet, QueryOrder, QuerySelect, Set};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    Condition, DatabaseTransaction, DbBackend, NotSet, QueryOrder, QuerySelect, Set, Value,
+};
 
 use crate::entity::{violation, violation_hour};
-use crate::error::store_error;
+use crate::time::Moment;
 use crate::{Database, time};
 
 /// A [`ViolationStore`] in the tables `donjon_csp_violation` and `donjon_csp_hour`, which
@@ -28,6 +30,7 @@ impl SqlViolations {
 
     async fn write(&self, batch: &Batch, now: UnixTime) -> Result<Vec<Violation>, DbErr> {
         let transaction = self.0.begin_to_write().await?;
+        take_turns(&transaction).await?;
         let mut unknown = Vec::new();
         for seen in batch.sightings() {
             if add(&transaction, seen, now).await? {
@@ -35,7 +38,7 @@ impl SqlViolations {
             }
         }
         for (kind, count) in batch.counts() {
-            add_to_hour(&transaction, kind, count, now).await?;
+            add_to_hour(&transaction, kind.as_str(), count, now).await?;
         }
         forget(&transaction, now).await?;
         if !unknown.is_empty() {
@@ -46,6 +49,17 @@ impl SqlViolations {
     }
 }
 
+/// The kind of the row that whoever writes holds, so that one writes at a time on a server too.
+const LOCK: &str = "lock";
+
+/// Waits until nobody else writes, until the transaction ends. SQLite has made it wait already.
+async fn take_turns(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    match transaction.get_database_backend() {
+        DbBackend::Sqlite => Ok(()),
+        _ => add_to_hour(transaction, LOCK, 0, UnixTime::from_seconds(0)).await,
+    }
+}
+
 /// Adds a sighting. Was it unknown?
 async fn add(
     transaction: &DatabaseTransaction,
@@ -53,18 +67,24 @@ async fn add(
     now: UnixTime,
 ) -> Result<bool, DbErr> {
     use violation::Column::{Count, LastSeen};
-    let (count, now) = (to_count(seen.count), time::to_column(now));
+    let backend = transaction.get_database_backend();
+    let (count, now) = (to_count(seen.count), time::to_column(backend, now));
     let again = violation::Entity::update_many()
         .col_expr(Count, Expr::col(Count).add(count))
-        .col_expr(LastSeen, now.as_str().into())
+        .col_expr(LastSeen, Value::from(now.clone()).into())
         .filter(is_same(&seen.violation));
     if again.exec(transaction).await?.rows_affected > 0 {
         return Ok(false);
     }
     // Nobody else writes between the two: the transaction began by taking the lock.
-    let insert = violation::Entity::insert(row(seen, count, &now));
+    let insert = violation::Entity::insert(row(seen, count, now));
     insert.exec_without_returning(transaction).await?;
     Ok(true)
+}
+
+/// A text as PostgreSQL can hold it, whose texts have no NUL.
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn is_same(violation: &Violation) -> Condition {
@@ -72,43 +92,43 @@ fn is_same(violation: &Violation) -> Condition {
     Condition::all()
         .add(Is::Directive.eq(violation.directive.as_str()))
         .add(Is::Disposition.eq(violation.disposition.as_str()))
-        .add(Is::Blocked.eq(&violation.blocked))
-        .add(Is::Document.eq(&violation.document))
-        .add(Is::Source.eq(&violation.source))
+        .add(Is::Blocked.eq(text(&violation.blocked)))
+        .add(Is::Document.eq(text(&violation.document)))
+        .add(Is::Source.eq(text(&violation.source)))
         .add(Is::Line.eq(violation.line))
         .add(Is::Column.eq(violation.column))
 }
 
-fn row(seen: &Sighting, count: i64, now: &str) -> violation::ActiveModel {
+fn row(seen: &Sighting, count: i64, now: Moment) -> violation::ActiveModel {
     let Violation { directive, disposition, blocked, document, source, line, column } =
         &seen.violation;
     violation::ActiveModel {
         id: NotSet,
         directive: Set(directive.as_str().into()),
         disposition: Set(disposition.as_str().into()),
-        blocked: Set(blocked.clone()),
-        document: Set(document.clone()),
-        source: Set(source.clone()),
+        blocked: Set(text(blocked)),
+        document: Set(text(document)),
+        source: Set(text(source)),
         line: Set((*line).into()),
         column: Set((*column).into()),
-        sample: Set(seen.sample.clone()),
+        sample: Set(text(&seen.sample)),
         count: Set(count),
-        first_seen: Set(now.into()),
-        last_seen: Set(now.into()),
+        first_seen: Set(now.clone()),
+        last_seen: Set(now),
     }
 }
 
 async fn add_to_hour(
     transaction: &DatabaseTransaction,
-    kind: Kind,
+    kind: &str,
     count: u64,
     now: UnixTime,
 ) -> Result<(), DbErr> {
     use violation_hour::Column::{Count, Hour, Kind};
     let count = to_count(count);
     let row = violation_hour::ActiveModel {
-        hour: Set(time::to_column(hour_of(now))),
-        kind: Set(kind.as_str().into()),
+        hour: Set(time::to_column(transaction.get_database_backend(), hour_of(now))),
+        kind: Set(kind.into()),
         count: Set(count),
     };
     let again = OnConflict::columns([Hour, Kind])
@@ -120,10 +140,13 @@ async fn add_to_hour(
 }
 
 async fn forget(transaction: &DatabaseTransaction, now: UnixTime) -> Result<(), DbErr> {
-    let end = time::to_column(forgotten_before(now));
-    let records = violation::Entity::delete_many().filter(violation::Column::LastSeen.lt(&end));
+    let end = time::to_column(transaction.get_database_backend(), forgotten_before(now));
+    let end = || Value::from(end.clone());
+    let records = violation::Entity::delete_many().filter(violation::Column::LastSeen.lt(end()));
     records.exec(transaction).await?;
-    let hours = violation_hour::Entity::delete_many().filter(violation_hour::Column::Hour.lt(&end));
+    let hours = violation_hour::Entity::delete_many()
+        .filter(violation_hour::Column::Hour.lt(end()))
+        .filter(violation_hour::Column::Kind.ne(LOCK));
     hours.exec(transaction).await?;
     Ok(())
 }
@@ -136,16 +159,19 @@ async fn drop_surplus(transaction: &DatabaseTransaction, now: UnixTime) -> Resul
     if surplus == 0 {
         return Ok(());
     }
-    let least = Query::select()
+    let now = Value::from(time::to_column(transaction.get_database_backend(), now));
+    // By two statements: MariaDB deletes nothing by a question about the same table.
+    let least: Vec<i64> = violation::Entity::find()
+        .select_only()
         .column(Id)
-        .from(violation::Entity)
-        .order_by_expr(Expr::col(LastSeen).gte(time::to_column(now)), sea_orm::Order::Asc)
-        .order_by(Count, sea_orm::Order::Asc)
-        .order_by(LastSeen, sea_orm::Order::Asc)
+        .order_by(Expr::col(LastSeen).gte(now), sea_orm::Order::Asc)
+        .order_by_asc(Count)
+        .order_by_asc(LastSeen)
         .limit(surplus)
-        .to_owned();
-    let delete = violation::Entity::delete_many().filter(Id.in_subquery(least));
-    delete.exec(transaction).await?;
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    violation::Entity::delete_many().filter(Id.is_in(least)).exec(transaction).await?;
     Ok(())
 }
 
@@ -186,7 +212,7 @@ impl ViolationStore for SqlViolations {
         if batch.counts().is_empty() {
             return Ok(Vec::new());
         }
-        self.write(batch, now).await.map_err(store_error)
+        self.0.write(|| self.write(batch, now)).await
     }
 
     async fn records(&self) -> Result<Vec<ViolationRecord>, StoreError> {
@@ -194,15 +220,17 @@ impl ViolationStore for SqlViolations {
             .order_by_desc(violation::Column::Count)
             .order_by_desc(violation::Column::LastSeen)
             .limit(MAX_VIOLATIONS as u64);
-        let rows = query.all(&self.0.reader).await.map_err(store_error)?;
+        let rows = self.0.read(|| query.clone().all(&self.0.reader)).await?;
         Ok(rows.into_iter().filter_map(record).collect())
     }
 
     async fn hours(&self, since: UnixTime) -> Result<Vec<HourCount>, StoreError> {
+        let since = Value::from(time::to_column(self.0.backend(), since));
         let query = violation_hour::Entity::find()
-            .filter(violation_hour::Column::Hour.gte(time::to_column(since)))
-            .order_by_asc(violation_hour::Column::Hour);
-        let rows = query.all(&self.0.reader).await.map_err(store_error)?;
+            .filter(violation_hour::Column::Hour.gte(since))
+            .order_by_asc(violation_hour::Column::Hour)
+            .order_by_asc(violation_hour::Column::Kind);
+        let rows = self.0.read(|| query.clone().all(&self.0.reader)).await?;
         Ok(rows.iter().filter_map(hour_count).collect())
     }
 }

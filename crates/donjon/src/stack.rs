@@ -64,6 +64,7 @@ use std::sync::Arc;
 
 use donjon_core::account::DynAccountStore;
 use donjon_core::origin::SitePolicy;
+use donjon_core::secret::Keys;
 use donjon_core::session::DynSessionStore;
 #[cfg(feature = "axum")]
 use donjon_core::visit::Words;
@@ -100,7 +101,7 @@ pub struct StackBuilder {
     cors: Option<CorsPolicy>,
     isolation: Option<IsolationPolicy>,
     csrf: CsrfPolicy,
-    sessions: Option<(SessionPolicy, Arc<dyn DynSessionStore>)>,
+    sessions: Option<SessionLayer>,
     accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
     messages: Option<MessagesPolicy>,
 }
@@ -158,7 +159,15 @@ impl StackBuilder {
 
     /// Gives every visitor a session, kept in this store.
     pub fn sessions(mut self, policy: SessionPolicy, store: Arc<dyn DynSessionStore>) -> Self {
-        self.sessions = Some((policy, store));
+        self.sessions = Some(SessionLayer::new(policy, store));
+        self
+    }
+
+    /// Gives every visitor a session, kept in its cookie and signed with these keys. Django: the engine
+    /// `signed_cookies`. See [`CookieSessions`](donjon_core::session::CookieSessions) for what that
+    /// gives up.
+    pub fn sessions_in_cookie(mut self, policy: SessionPolicy, keys: &Keys) -> Self {
+        self.sessions = Some(SessionLayer::in_cookie(policy, keys));
         self
     }
 
@@ -184,7 +193,7 @@ impl StackBuilder {
         if !mistakes.is_empty() {
             return Err(StackErrors(mistakes));
         }
-        let session_cookie = self.sessions.as_ref().map(|(policy, _)| policy.cookie_settings());
+        let session_cookie = self.sessions.as_ref().map(|layer| layer.policy().cookie_settings());
         let messages = self.messages.map(|policy| match session_cookie {
             Some(cookie) => policy.beside(cookie),
             None => policy,
@@ -199,7 +208,7 @@ impl StackBuilder {
             canonical: self.canonical,
             cors: self.cors,
             isolation: self.isolation,
-            sessions: self.sessions.map(|(policy, store)| SessionLayer::new(policy, store)),
+            sessions: self.sessions,
             csrf: None,
             auth: None,
             words: None,
@@ -220,7 +229,7 @@ impl StackBuilder {
         if self.sessions.is_none() && self.messages.as_ref().is_some_and(in_session) {
             mistakes.push(StackError::MessagesWithoutSessions);
         }
-        let session_cookie = self.sessions.as_ref().map(|(policy, _)| policy.cookie_name());
+        let session_cookie = self.sessions.as_ref().map(|layer| layer.policy().cookie_name());
         if let (Some(bound), Some(cookie)) = (self.csrf.bound_cookie(), session_cookie)
             && bound != cookie
         {
@@ -228,6 +237,10 @@ impl StackBuilder {
                 bound: bound.to_owned(),
                 cookie: cookie.to_owned(),
             });
+        }
+        let in_cookie = self.sessions.as_ref().is_some_and(SessionLayer::is_in_cookie);
+        if in_cookie && self.csrf.bound_cookie().is_some() {
+            mistakes.push(StackError::CsrfBoundToValues);
         }
         mistakes
     }
@@ -243,6 +256,9 @@ pub enum StackError {
     CsrfWithoutSessions,
     /// Messages that the cookie has no room for go into the session, and there are none.
     MessagesWithoutSessions,
+    /// The CSRF policy binds its tokens to the session's cookie, and that has the session itself: each
+    /// change of a value would end all tokens.
+    CsrfBoundToValues,
     /// The CSRF policy binds its tokens to another cookie than the session's.
     CsrfBoundElsewhere {
         /// The cookie that the tokens are bound to.
@@ -263,6 +279,10 @@ impl fmt::Display for StackError {
             ),
             Self::MessagesWithoutSessions => f.write_str(
                 "messages need sessions: call StackBuilder::sessions too, or keep them in Storage::Cookie",
+            ),
+            Self::CsrfBoundToValues => f.write_str(
+                "CSRF tokens are bound to the session's cookie, and sessions_in_cookie changes it with every value: keep \
+                 sessions in a store, or take CsrfPolicy::default",
             ),
             Self::CsrfBoundElsewhere { bound, cookie } => write!(
                 f,
@@ -370,5 +390,8 @@ mod tests {
         assert!(hardened().sessions(SessionPolicy::hardened(), sessions()).build().is_ok());
         assert!(hardened().sessions(SessionPolicy::default(), sessions()).build().is_err());
         assert!(hardened().build().is_err());
+        let keys = Keys::new("key");
+        assert!(hardened().sessions_in_cookie(SessionPolicy::hardened(), &keys).build().is_err());
+        assert!(builder().sessions_in_cookie(SessionPolicy::hardened(), &keys).build().is_ok());
     }
 }

@@ -100,6 +100,12 @@ impl SessionData {
         self.contains(name) && Arc::make_mut(&mut self.0).shift_remove(name).is_some()
     }
 
+    /// Those of the values that have one of these names.
+    pub(super) fn only(&self, names: &[&str]) -> Self {
+        let named = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        Self(Arc::new(named.map(|(name, raw)| (name.clone(), raw.clone())).collect()))
+    }
+
     /// These values, and over them what became of `before` in `after`: names that are new, changed or
     /// gone there.
     pub(super) fn with_changes(&self, before: &Self, after: &Self) -> Self {

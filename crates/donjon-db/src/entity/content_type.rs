@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[sea_orm(table_name = "django_content_type")]
 pub(crate) struct Model {
     #[sea_orm(primary_key)]
-    pub(crate) id: i64,
+    pub(crate) id: i32,
     pub(crate) app_label: String,
     pub(crate) model: String,
 }

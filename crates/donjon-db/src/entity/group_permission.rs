@@ -7,8 +7,8 @@ use sea_orm::entity::prelude::*;
 pub(crate) struct Model {
     #[sea_orm(primary_key)]
     pub(crate) id: i64,
-    pub(crate) group_id: i64,
-    pub(crate) permission_id: i64,
+    pub(crate) group_id: i32,
+    pub(crate) permission_id: i32,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::time::Moment;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "django_migrations")]
 pub(crate) struct Model {
@@ -9,7 +11,7 @@ pub(crate) struct Model {
     pub(crate) id: i64,
     pub(crate) app: String,
     pub(crate) name: String,
-    pub(crate) applied: String,
+    pub(crate) applied: Moment,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

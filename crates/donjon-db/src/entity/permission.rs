@@ -6,8 +6,8 @@ use sea_orm::entity::prelude::*;
 #[sea_orm(table_name = "auth_permission")]
 pub(crate) struct Model {
     #[sea_orm(primary_key)]
-    pub(crate) id: i64,
-    pub(crate) content_type_id: i64,
+    pub(crate) id: i32,
+    pub(crate) content_type_id: i32,
     pub(crate) codename: String,
     pub(crate) name: String,
 }

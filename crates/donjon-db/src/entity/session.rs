@@ -4,13 +4,15 @@ use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
+use crate::time::Moment;
+
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "django_session")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) session_key: String,
     pub(crate) session_data: String,
-    pub(crate) expire_date: String,
+    pub(crate) expire_date: Moment,
 }
 
 impl fmt::Debug for Model {

@@ -4,13 +4,15 @@ use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
+use crate::time::Moment;
+
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "auth_user")]
 pub(crate) struct Model {
     #[sea_orm(primary_key)]
-    pub(crate) id: i64,
+    pub(crate) id: i32,
     pub(crate) password: String,
-    pub(crate) last_login: Option<String>,
+    pub(crate) last_login: Option<Moment>,
     pub(crate) is_superuser: bool,
     pub(crate) username: String,
     pub(crate) first_name: String,
@@ -18,7 +20,7 @@ pub(crate) struct Model {
     pub(crate) email: String,
     pub(crate) is_staff: bool,
     pub(crate) is_active: bool,
-    pub(crate) date_joined: String,
+    pub(crate) date_joined: Moment,
 }
 
 impl fmt::Debug for Model {

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::time::Moment;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "donjon_csp_violation")]
 pub(crate) struct Model {
@@ -16,8 +18,8 @@ pub(crate) struct Model {
     pub(crate) column: i64,
     pub(crate) sample: String,
     pub(crate) count: i64,
-    pub(crate) first_seen: String,
-    pub(crate) last_seen: String,
+    pub(crate) first_seen: Moment,
+    pub(crate) last_seen: Moment,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -2,11 +2,13 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::time::Moment;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "donjon_csp_hour")]
 pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub(crate) hour: String,
+    pub(crate) hour: Moment,
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) kind: String,
     pub(crate) count: i64,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use donjon_core::account::{DynAccountStore, Permissions, User};
 use donjon_core::event::Event;
 use donjon_core::secret::equal;
-use donjon_core::session::{Rotation, Session, SessionData, SessionError, StoreError};
+use donjon_core::session::{Deletion, Rotation, Session, SessionData, SessionError, StoreError};
 use http::Uri;
 
 use super::guard::login_address;
@@ -44,6 +44,18 @@ struct Inner {
 enum Known {
     NotAsked,
     Answer(Option<Arc<User>>),
+}
+
+/// What became of a log-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a log-out that is not confirmed must be told to the user"]
+pub enum LogOut {
+    /// Nobody is logged in with this session any more.
+    Complete,
+    /// While the log-out was under way, another request deleted the session, or gave it a new key under
+    /// which the user may still be logged in. The browser loses its cookie; the user should look, and
+    /// log out again.
+    Unconfirmed,
 }
 
 /// Why the visitor could not be recognised, logged in or logged out.
@@ -271,6 +283,7 @@ impl Auth {
         } else if !is_session_of(&data, user, &hash) {
             session.flush().await?;
         }
+        session.begin().await?;
         session.insert(USER_ID, &user.id.to_string()).await?;
         session.insert(USER_BACKEND, BACKEND).await?;
         session.insert(USER_HASH, &hash).await?;
@@ -286,13 +299,22 @@ impl Auth {
     ///
     /// # Errors
     /// [`AuthError::Session`]. Accounts that fail hold nobody back.
-    pub async fn logout(&self) -> Result<(), AuthError> {
+    pub async fn logout(&self) -> Result<LogOut, AuthError> {
         // Only the log wants the name.
         let user = self.user().await.ok().flatten();
-        self.0.session.flush().await?;
+        let username = user.as_ref().map_or("", |user| &user.username);
+        let deletion = self.0.session.flush().await?;
         self.know(None);
-        Event::LoggedOut { username: user.as_ref().map_or("", |user| &user.username) }.emit();
-        Ok(())
+        match deletion {
+            Deletion::Deleted => {
+                Event::LoggedOut { username }.emit();
+                Ok(LogOut::Complete)
+            }
+            Deletion::Absent => {
+                Event::LogOutUnconfirmed { username }.emit();
+                Ok(LogOut::Unconfirmed)
+            }
+        }
     }
 }
 

@@ -10,7 +10,8 @@
 //!    the user ends. A hash under a former key is believed, and replaced under a new session key.
 //! 3. A session whose hash is wrong is flushed. A user who is gone or not active is nobody.
 //! 4. A log-in keeps an anonymous visitor's values under a new key, drops those of another user, and
-//!    draws a new CSRF secret. A log-out deletes the session.
+//!    draws a new CSRF secret. A log-out deletes the session, and says so if it can't be sure:
+//!    [`LogOut`].
 //! 5. A log-in costs one hash, whether there is such a user or not.
 //! 6. A page for users sends others to the log-in page, with `next` for the way back; that is followed
 //!    only to this site's own addresses.
@@ -34,7 +35,7 @@ pub(crate) use guard::GuardLayer;
 pub use guard::{
     Guard, LoginRequiredLayer, PermissionRequiredLayer, UserPassesTestLayer, login_address,
 };
-pub use identity::{Auth, AuthError};
+pub use identity::{Auth, AuthError, LogOut};
 pub use layer::{AuthLayer, Auths};
 pub use permission::PermissionPolicy;
 pub use policy::{AuthPolicy, BACKEND};

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use donjon_core::cookie::Https;
 use donjon_core::origin::Site;
-use donjon_core::session::{Rotation, Session};
+use donjon_core::session::{AgentFamily, Rotation, Session};
 use donjon_core::visit::{Words, offer};
 use http::{HeaderMap, Request, Response, Uri, header};
 
@@ -15,8 +15,8 @@ use crate::csp::{CspNonce, NonceCell, NonceHolder};
 use crate::csrf::{CsrfLayer, CsrfToken};
 use crate::messages::Messages;
 use crate::messages::layer::to_store;
+use crate::session::Cookie;
 use crate::session::layer::Open;
-use crate::session::{Cookie, SessionLayer};
 
 /// One request on its way through the rooms.
 ///
@@ -27,6 +27,7 @@ pub(super) struct Visiting {
     site: Site,
     asked: Uri,
     cookie: Cookie,
+    agent: Option<AgentFamily>,
     nonce: NonceCell,
     session: OnceLock<Session>,
     token: OnceLock<CsrfToken>,
@@ -40,6 +41,7 @@ impl Visiting {
         let headers = request.headers();
         let (mut session, mut token, mut messages) = (None, None, None);
         let mut cookie = Cookie::Missing;
+        let agent = rooms.sessions.as_ref().and_then(|sessions| sessions.agent(headers));
         if headers.contains_key(header::COOKIE) {
             let https = site.scheme().https();
             session = rooms.sessions.as_ref().and_then(|sessions| sessions.sent(headers));
@@ -49,7 +51,7 @@ impl Visiting {
                 cookie = Cookie::Sent;
             }
             messages = rooms.messages.as_ref().and_then(|messages| {
-                let fresh = || rooms.sessions.as_ref().map(SessionLayer::fresh);
+                let fresh = || rooms.sessions.as_ref().map(|sessions| sessions.fresh(agent));
                 messages.sent(headers, || {
                     session = session.take().or_else(fresh);
                     session.clone()
@@ -61,6 +63,7 @@ impl Visiting {
             site,
             asked: request.uri().clone(),
             cookie,
+            agent,
             nonce: rooms.csp.nonce_cell(),
             session: filled(session),
             token: filled(token),
@@ -75,7 +78,7 @@ impl Visiting {
 
     fn session(&self) -> Option<Session> {
         let sessions = self.rooms.sessions.as_ref()?;
-        Some(self.session.get_or_init(|| sessions.fresh()).clone())
+        Some(self.session.get_or_init(|| sessions.fresh(self.agent)).clone())
     }
 
     fn token(&self) -> Option<CsrfToken> {
