@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use donjon::auth::{Auth, AuthPolicy, CurrentUser, PermissionPolicy};
+use donjon::auth::{Auth, AuthPolicy, CurrentUser, LogOut, PermissionPolicy};
 use donjon::form::FormData;
 use donjon::messages::{Level, Messages, MessagesPolicy, Text};
 use donjon::page::Page;
@@ -53,7 +53,7 @@ pub(crate) const KEYS: Keys =
     Keys { current: "the-key-of-both-sites-0123456789abcdefghijklmnop", fallbacks: &[] };
 
 impl Keys {
-    fn of_donjon(self) -> secret::Keys {
+    pub(crate) fn of_donjon(self) -> secret::Keys {
         let current = secret::Keys::new(self.current);
         self.fallbacks.iter().fold(current, |keys, fallback| keys.fallback(*fallback))
     }
@@ -246,7 +246,7 @@ async fn log_in(auth: Auth, page: Page, form: FormData) -> Response {
 }
 
 async fn log_out(auth: Auth) -> Redirect {
-    auth.logout().await.unwrap();
+    assert_eq!(auth.logout().await.unwrap(), LogOut::Complete);
     Redirect::to("/who/")
 }
 
@@ -272,7 +272,7 @@ async fn session(session: SessionHandle, Json(operation): Json<Value>) -> Json<V
         "set" => session.insert(name, &operation[2]).await.unwrap(),
         "pop" => value = session.pop(name).await.unwrap().unwrap_or_default(),
         "set_expiry" => session.set_expiry(expiry(&operation[1])).await.unwrap(),
-        "flush" => session.flush().await.unwrap(),
+        "flush" => drop(session.flush().await.unwrap()),
         "cycle_key" => session.cycle_key().await.unwrap(),
         "data" => {}
         other => panic!("no such operation: {other}"),

@@ -220,8 +220,8 @@ impl Event<'_> {
                 "The session store failed"
             ),
             Self::SessionCacheFailed { error } => tracing::error!(
-               target: "donjon::security::session", error = %Printable(error),
-               "The session cache failed"
+                target: "donjon::security::session", error = %Printable(error),
+                "The session cache failed"
             ),
             Self::MessagesDropped { count } => tracing::warn!(
                 target: "donjon::security::messages", count, "Too many messages, the oldest are dropped"

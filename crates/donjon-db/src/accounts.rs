@@ -150,6 +150,9 @@ fn created(id: i32, mut row: ActiveModel) -> Result<User, StoreError> {
 
 impl AccountStore for DjangoAccounts {
     async fn by_id(&self, id: i64) -> Result<Option<Arc<User>>, StoreError> {
+        if let Some(row) = self.0.direct().and_then(|direct| direct.user(id)) {
+            return row.map(|row| user(row).map(Arc::new)).transpose();
+        }
         self.one(Condition::all().add(Column::Id.eq(id))).await
     }
 

@@ -133,6 +133,27 @@ impl DbError {
         Self { kind: DbErrorKind::Timeout, message, source: None }
     }
 
+    pub(crate) fn overloaded() -> Self {
+        let message = "too many writes wait for the database; make transactions shorter, or move to a database server".into();
+        Self { kind: DbErrorKind::Timeout, message, source: None }
+    }
+
+    pub(crate) fn no_thread(error: &std::io::Error) -> Self {
+        let message = format!("no thread for the database's writes: {error}");
+        Self { kind: DbErrorKind::Other, message, source: None }
+    }
+
+    /// What SQLite itself said.
+    pub(crate) fn from_sqlite(error: &rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code.unsigned_abs());
+        let kind = code.map_or(DbErrorKind::Other, sqlite_kind);
+        let message = match kind {
+            DbErrorKind::Other => format!("the database refused: {error}"),
+            kind => advice(kind).into(),
+        };
+        Self { kind, message, source: None }
+    }
+
     fn at(path: &Path, kind: DbErrorKind, problem: &str) -> Self {
         let message = format!("the database {} can't be opened: {problem}", path.display());
         Self { kind, message, source: None }

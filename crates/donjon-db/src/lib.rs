@@ -37,24 +37,34 @@
 
 mod accounts;
 mod bus;
+mod cache;
 mod database;
+mod direct;
 mod entity;
 mod error;
+mod expired;
+mod files;
 mod migrate;
 mod schema;
 mod sessions;
 mod time;
+mod user_sessions;
 mod violations;
 
 pub use accounts::DjangoAccounts;
 pub use bus::PostgresBus;
+pub use cache::{
+    CACHE_CAPACITY, CACHE_LIFE, CachedAccounts, MAX_CACHED_USERS, ProcessCache, USER_LIFE,
+};
 pub use database::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
     OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
 };
 pub use error::{DbError, DbErrorKind};
+pub use files::{FileSessions, LOCK, MAX_FILE};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
+pub use user_sessions::SqlUserSessions;
 pub use violations::SqlViolations;
 
 /// The guide's chapter, whose examples must compile.

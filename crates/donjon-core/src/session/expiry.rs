@@ -89,11 +89,10 @@ impl Lifetime {
 
     /// When a session with these values ends that was changed `now`: as [`Lifetime::expires`], and
     /// never after its absolute age.
-    pub(super) fn expires_with(
-        &self,
-        data: &SessionData,
-        now: UnixTime,
-    ) -> Result<Expires, BadExpiry> {
+    ///
+    /// # Errors
+    /// [`BadExpiry`] for a `_session_expiry` that `set_expiry` never stores.
+    pub fn expires_of(&self, data: &SessionData, now: UnixTime) -> Result<Expires, BadExpiry> {
         let stored: Option<Value> = data.value(EXPIRY).map_err(|_| BadExpiry)?;
         let expires = self.expires(stored.as_ref(), now)?;
         Ok(self.end(data, now).map_or(expires, |end| expires.no_later_than(end, now)))
@@ -177,7 +176,7 @@ mod tests {
             (begun(86_000, far), 400),
             (begun(90_000, ""), -3_600),
         ] {
-            let expires = day.expires_with(&values, NOW).unwrap();
+            let expires = day.expires_of(&values, NOW).unwrap();
             assert_eq!((expires.age, expires.at), (age, NOW.plus_seconds(age)), "{values:?}");
             assert_eq!(day.is_over(&values, NOW), age <= 0, "{values:?}");
             assert!(!WEEKS.is_over(&values, NOW));

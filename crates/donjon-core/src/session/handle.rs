@@ -316,6 +316,21 @@ impl Session {
         self.state().key.clone()
     }
 
+    /// The key as the store keeps it, if there is one: see
+    /// [`SessionStore::kept_key`](super::SessionStore::kept_key). A session in its cookie has none.
+    #[must_use]
+    pub fn kept_key(&self) -> Option<SessionKey> {
+        self.0.context.engine.kept_key(&self.key()?)
+    }
+
+    /// Deletes another session of the same store, by the key that the store keeps it under.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn end_other(&self, kept: &SessionKey) -> Result<Deletion, SessionError> {
+        Ok(self.0.context.engine.delete_kept(kept).await?)
+    }
+
     /// When this session ends. `None` takes the site's settings again.
     ///
     /// # Errors
@@ -332,11 +347,11 @@ impl Session {
     /// # Errors
     /// [`SessionError::Store`], and [`SessionError::Expiry`] for a stored expiry that is none.
     pub async fn expires(&self) -> Result<Expires, SessionError> {
-        self.expires_with(&self.load().await?)
+        self.expires_of(&self.load().await?)
     }
 
-    fn expires_with(&self, data: &SessionData) -> Result<Expires, SessionError> {
-        self.0.context.lifetime.expires_with(data, self.now()).map_err(SessionError::Expiry)
+    fn expires_of(&self, data: &SessionData) -> Result<Expires, SessionError> {
+        self.0.context.lifetime.expires_of(data, self.now()).map_err(SessionError::Expiry)
     }
 
     /// Leaves a mark that shows on the next request whether the browser takes cookies.
@@ -430,7 +445,7 @@ impl Session {
     fn mark_of_leaving(&self) -> Result<SessionRecord, SessionError> {
         let mut data = SessionData::default();
         insert(&mut data, LEFT, &true)?;
-        Ok(SessionRecord { expires: self.expires_with(&data)?.at, data })
+        Ok(SessionRecord { expires: self.expires_of(&data)?.at, data })
     }
 
     /// Counts the absolute age from now on, and binds the session to the browser of this request. To
@@ -491,7 +506,7 @@ impl Session {
         self.load().await?;
         self.mark_beginning()?;
         let data = self.load().await?;
-        Ok(SessionRecord { expires: self.expires_with(&data)?.at, data })
+        Ok(SessionRecord { expires: self.expires_of(&data)?.at, data })
     }
 
     /// Puts the values under a new key.

@@ -25,6 +25,7 @@
 
 mod agent;
 pub mod cached;
+mod clear;
 mod codec;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -32,19 +33,27 @@ mod data;
 mod engine;
 mod expiry;
 mod handle;
+mod hashed;
 mod memory;
 mod rotation;
 mod store;
+mod user_sessions;
 
 pub use agent::AgentFamily;
+pub use clear::{CLEAR_BATCH, clear_expired, clear_unlisted};
 pub use codec::{SessionCodec, SuspiciousSession};
 pub use data::SessionData;
 pub use engine::{CookieSessions, Engine};
 pub use expiry::{BadExpiry, Expires, Expiry, Lifetime};
 pub use handle::{Ending, Session, SessionContext, SessionError};
+pub use hashed::HashedKeys;
 pub use memory::{MAX_SESSIONS, MemorySessions};
 pub use rotation::{Rotate, Rotation};
 pub use store::{
     BoxFuture, Creation, Deletion, DynSessionStore, SessionKey, SessionRecord, SessionStore,
     StoreError, Stored, Update, Version,
+};
+pub use user_sessions::{
+    DynUserSessions, MAX_DEVICE, MAX_LISTED, MemoryUserSessions, Seen, SessionId, Sighting,
+    UserSession, UserSessions, device_name,
 };

@@ -42,6 +42,12 @@ impl SessionKey {
         Self(text.into())
     }
 
+    /// A key as a store keeps it, for stores that keep others than the cookies have.
+    #[must_use]
+    pub fn kept(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
     /// The key's text.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -18,6 +18,10 @@
 //! 7. A page for users of some permission refuses other users with 403, or sends them to the log-in page
 //!    where the policy says so. Permissions are asked for when a page demands one, and once. A superuser
 //!    has every permission.
+//! 8. Where the site has a list of its users' sessions ([`AuthLayer::user_sessions`]), a log-in adds to it,
+//!    a log-out takes out, and it is noted once a minute who was seen. Users end their own sessions only.
+//!    A session that was ended ends with its next request, though its key changed at that very moment;
+//!    then within a minute.
 //!
 //! Spec: Django's `django/contrib/auth/__init__.py`, `backends.py`, `decorators.py`.
 
@@ -28,6 +32,7 @@ mod identity;
 mod layer;
 mod permission;
 mod policy;
+mod sessions;
 
 #[cfg(feature = "axum")]
 pub use extract::{CurrentUser, LoggedIn, MissingAuthLayer, Refused, SafeNext};
@@ -39,3 +44,5 @@ pub use identity::{Auth, AuthError, LogOut};
 pub use layer::{AuthLayer, Auths};
 pub use permission::PermissionPolicy;
 pub use policy::{AuthPolicy, BACKEND};
+pub(crate) use sessions::Device;
+pub use sessions::{OwnSession, SEEN_EVERY, SessionsError};

@@ -10,7 +10,7 @@ use donjon_core::visit::{Words, offer};
 use http::{HeaderMap, Request, Response, Uri, header};
 
 use super::service::Rooms;
-use crate::auth::Auth;
+use crate::auth::{Auth, Device};
 use crate::csp::{CspNonce, NonceCell, NonceHolder};
 use crate::csrf::{CsrfLayer, CsrfToken};
 use crate::messages::Messages;
@@ -25,6 +25,7 @@ use crate::session::layer::Open;
 pub(super) struct Visiting {
     rooms: Arc<Rooms>,
     site: Site,
+    device: Device,
     asked: Uri,
     cookie: Cookie,
     agent: Option<AgentFamily>,
@@ -58,8 +59,10 @@ impl Visiting {
                 })
             });
         }
+        let device = rooms.auth.as_ref().map(|auth| auth.device(headers, || Some(site.clone())));
         Self {
             rooms: Arc::clone(rooms),
+            device: device.unwrap_or_default(),
             site,
             asked: request.uri().clone(),
             cookie,
@@ -92,7 +95,8 @@ impl Visiting {
 
     fn auth(&self) -> Option<Auth> {
         let (room, session) = (self.rooms.auth.as_ref()?, self.session()?);
-        let visitor = || room.visitor(session, self.rotation(), self.asked.clone());
+        let (device, asked) = (self.device.clone(), self.asked.clone());
+        let visitor = || room.visitor(session, self.rotation(), device, asked);
         Some(self.auth.get_or_init(visitor).clone())
     }
 

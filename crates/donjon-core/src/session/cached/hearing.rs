@@ -53,6 +53,11 @@ impl<C: SessionCache> Hearing<C> {
         }
     }
 
+    /// Tells the other nodes when the bus is heard next.
+    pub(super) fn publish_later(&self, digest: KeyDigest) {
+        keep(&mut self.unsent(), digest);
+    }
+
     fn unsent(&self) -> MutexGuard<'_, Vec<KeyDigest>> {
         // No code panics while it holds the lock.
         self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,5 +114,24 @@ impl<C: SessionCache> ChangeListener for Hearing<C> {
     fn deaf(&self) {
         self.breaks.fetch_add(1, Ordering::SeqCst);
         self.heard.store(NEVER, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionKey;
+
+    #[test]
+    fn rule_6_too_many_words_become_one() {
+        let mut unsent = Vec::new();
+        for _ in 0..MAX_UNSENT {
+            keep(&mut unsent, KeyDigest::of(&SessionKey::random()));
+        }
+        assert_eq!(unsent.len(), MAX_UNSENT);
+        for _ in 0..3 {
+            keep(&mut unsent, KeyDigest::of(&SessionKey::random()));
+            assert_eq!(unsent, [KeyDigest::EVERYTHING]);
+        }
     }
 }
