@@ -116,12 +116,13 @@ impl Tag {
     #[must_use]
     pub fn to_hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut hex = String::with_capacity(2 * self.len);
-        for byte in self.as_bytes() {
-            hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+        let digit = |value: u8| DIGITS[usize::from(value & 15)];
+        let mut hex = vec![0; 2 * self.len];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.as_bytes()) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(*byte)]);
         }
-        hex
+        // Digits are ASCII.
+        String::from_utf8(hex).unwrap_or_default()
     }
 
     fn to_base64(&self) -> String {

@@ -23,7 +23,7 @@ use donjon_core::session::SessionError;
 use donjon_core::visit::{Words, offer, word};
 use donjon_html::template::{Map, Object, RenderError, Surroundings, Templates, Value, Variables};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 
 use crate::auth::{Auth, AuthError};
 use crate::csp::CspNonce;
@@ -65,7 +65,7 @@ pub struct Page {
     nonce: Option<CspNonce>,
     auth: Option<Auth>,
     messages: Option<Messages>,
-    path: Arc<str>,
+    asked: Uri,
     status: StatusCode,
 }
 
@@ -124,7 +124,7 @@ impl Page {
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Page")
-            .field("path", &self.path)
+            .field("path", &self.asked.path())
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
@@ -160,7 +160,7 @@ impl Surroundings for Around<'_> {
         match name {
             "user" => Some(Value::object(Visitor(self.user.clone()))),
             "request" => {
-                Some(Map::from_iter([("path".into(), self.page.path.clone().into())]).into())
+                Some(Map::from_iter([("path".into(), self.page.asked.path().into())]).into())
             }
             "messages" => self.page.messages.clone().map(Value::object),
             "DEFAULT_MESSAGE_LEVELS" => Some(default_levels()),
@@ -285,7 +285,7 @@ impl<S: Sync> FromRequestParts<S> for Page {
             nonce: word(extensions),
             auth: word(extensions),
             messages: word(extensions),
-            path: parts.uri.path().into(),
+            asked: parts.uri.clone(),
             status: StatusCode::OK,
         })
     }

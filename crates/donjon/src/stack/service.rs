@@ -269,7 +269,7 @@ impl Passage {
         let visiting = self.visiting.as_deref();
         let nonce = visiting.and_then(Visiting::used_nonce);
         match &self.rooms.dress {
-            Some(dress) if response.extensions().is_empty() => {
+            Some(dress) if response.extensions().is_empty() && self.came_to_cors() => {
                 if nonce.is_some() {
                     self.rooms.csp.apply(Default::default(), nonce, response);
                 }
@@ -287,6 +287,11 @@ impl Passage {
         if let Some(visiting) = visiting {
             visiting.set_csrf_cookie(headers);
         }
+    }
+
+    /// Did no room outside of CORS answer? Their answers vary with no origin.
+    fn came_to_cors(&self) -> bool {
+        self.cors.is_some() || self.rooms.cors.is_none()
     }
 
     /// What the rooms of headers, CSP and HTTPS say to this response, each by itself.
