@@ -165,7 +165,7 @@ impl Database {
         self.in_time(writing).await.map_err(StoreError::from)
     }
 
-    async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         work: impl Future<Output = Result<T, DbError>>,
     ) -> Result<T, DbError> {

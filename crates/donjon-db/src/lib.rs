@@ -39,6 +39,7 @@ mod accounts;
 mod database;
 mod entity;
 mod error;
+pub mod guard;
 mod migrate;
 mod schema;
 mod sessions;
@@ -51,6 +52,10 @@ pub use database::{
     STATEMENT_TIMEOUT,
 };
 pub use error::{DbError, DbErrorKind};
+pub use guard::{
+    ColumnError, Columns, Db, FilterKey, OrderBy, Page, PageNumber, Pages, Pattern, SafeRows,
+    SafeSql, list,
+};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
 pub use violations::SqlViolations;
