@@ -104,9 +104,10 @@ impl Database {
         Ok(Self { reader: connection.clone(), writer: connection, patience: None })
     }
 
-    /// The connections, for the site's own SeaORM entities. They read and write.
+    /// SeaORM's connection, which reads, writes, and runs any text as SQL: for what
+    /// [`db`](Self::db) can't do. A request's text must never reach it other than as a bound value.
     #[must_use]
-    pub fn connection(&self) -> &DatabaseConnection {
+    pub fn danger_connection(&self) -> &DatabaseConnection {
         &self.reader
     }
 

@@ -197,8 +197,8 @@ async fn open(
 ) -> Result<Bank, StartError> {
     database.migrate().await?;
     let bank = Bank {
-        ledger: ledger::Ledger::open(database.connection()).await?,
-        items: items::Items::open(database.connection()).await?,
+        ledger: ledger::Ledger::open(database.danger_connection()).await?,
+        items: items::Items::open(database.danger_connection()).await?,
         accounts: Arc::new(DjangoAccounts::new(database)),
         passwords,
         violations: Arc::new(SqlViolations::new(database)),
