@@ -126,9 +126,7 @@ impl Database {
     pub(crate) fn exactly(&self, column: impl ColumnTrait, text: &str) -> Condition {
         let same = Condition::all().add(column.eq(text));
         match self.backend() {
-            DbBackend::MySql => {
-                same.add(column.into_expr().cast_as("binary").eq(text))
-            }
+            DbBackend::MySql => same.add(column.into_expr().cast_as("binary").eq(text)),
             _ => same,
         }
     }

@@ -129,7 +129,10 @@ impl DbError {
     /// Was it the database that refused, and not the reading of its answer?
     pub(crate) fn from_database(&self) -> bool {
         let refused = |error: &DbErr| {
-            matches!(error, DbErr::Exec(_) | DbErr::Query(_) | DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+            matches!(
+                error,
+                DbErr::Exec(_) | DbErr::Query(_) | DbErr::Conn(_) | DbErr::ConnectionAcquire(_)
+            )
         };
         self.source.as_ref().is_none_or(refused)
     }
@@ -190,17 +193,39 @@ impl std::error::Error for DbError {
 /// given.
 fn advice(kind: DbErrorKind) -> &'static str {
     match kind {
-        DbErrorKind::Locked => "it is locked: another process or transaction holds it; end that one, or make its transactions shorter",
-        DbErrorKind::NotWritable => "it may not be written; let this process's user write the file and its folder, or name the server that takes writes",
-        DbErrorKind::NotADatabase => "the file is no SQLite database, or is broken; name another file, or restore it from a backup",
-        DbErrorKind::Refused => "no server answers there; start it, or correct host and port in the URL",
-        DbErrorKind::Authentication => "the server does not take this user and password for this database; correct the URL, or the server's grants (pg_hba.conf, GRANT)",
-        DbErrorKind::UnknownDatabase => "the server has no database of this name; make it, or correct the URL",
-        DbErrorKind::Tls => "TLS failed: a server on another machine needs a certificate for its name; name its authority by sslrootcert=FILE (ssl-ca=FILE for MariaDB), or say sslmode=require to encrypt without checking who answers",
-        DbErrorKind::Timeout => "it did not answer in time: it is overloaded or unreachable, or transactions hold all connections; look there, or permit more connections",
-        DbErrorKind::TooManyConnections => "the server has no connection left; lower max_connections of its clients, or raise the server's",
-        DbErrorKind::Lost => "the connection broke: the server ended or was restarted, or the network is down",
-        DbErrorKind::Conflict => "another transaction was in the way, again and again (a deadlock); make transactions shorter",
+        DbErrorKind::Locked => {
+            "it is locked: another process or transaction holds it; end that one, or make its transactions shorter"
+        }
+        DbErrorKind::NotWritable => {
+            "it may not be written; let this process's user write the file and its folder, or name the server that takes writes"
+        }
+        DbErrorKind::NotADatabase => {
+            "the file is no SQLite database, or is broken; name another file, or restore it from a backup"
+        }
+        DbErrorKind::Refused => {
+            "no server answers there; start it, or correct host and port in the URL"
+        }
+        DbErrorKind::Authentication => {
+            "the server does not take this user and password for this database; correct the URL, or the server's grants (pg_hba.conf, GRANT)"
+        }
+        DbErrorKind::UnknownDatabase => {
+            "the server has no database of this name; make it, or correct the URL"
+        }
+        DbErrorKind::Tls => {
+            "TLS failed: a server on another machine needs a certificate for its name; name its authority by sslrootcert=FILE (ssl-ca=FILE for MariaDB), or say sslmode=require to encrypt without checking who answers"
+        }
+        DbErrorKind::Timeout => {
+            "it did not answer in time: it is overloaded or unreachable, or transactions hold all connections; look there, or permit more connections"
+        }
+        DbErrorKind::TooManyConnections => {
+            "the server has no connection left; lower max_connections of its clients, or raise the server's"
+        }
+        DbErrorKind::Lost => {
+            "the connection broke: the server ended or was restarted, or the network is down"
+        }
+        DbErrorKind::Conflict => {
+            "another transaction was in the way, again and again (a deadlock); make transactions shorter"
+        }
         DbErrorKind::Full => "its disk is full; make room there",
         DbErrorKind::Url
         | DbErrorKind::Plaintext

@@ -48,8 +48,8 @@ mod violations;
 
 pub use accounts::DjangoAccounts;
 pub use database::{
-    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS, OPERATION_TIMEOUT,
-    STATEMENT_TIMEOUT,
+    ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
+    OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
 };
 pub use error::{DbError, DbErrorKind};
 pub use guard::{

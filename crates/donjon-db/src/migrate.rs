@@ -20,7 +20,9 @@ use sea_orm::{
 
 use crate::database::server;
 use crate::entity::{content_type, migration, permission};
-use crate::schema::{ACTIONS, APPS, App, MIGRATIONS, MIGRATIONS_TABLE, TABLES, mysql, own, postgres};
+use crate::schema::{
+    ACTIONS, APPS, App, MIGRATIONS, MIGRATIONS_TABLE, TABLES, mysql, own, postgres,
+};
 use crate::{Database, DbError, time};
 
 /// A migration that was applied just now. It shows as `auth.0001_initial`.

@@ -62,7 +62,11 @@ pub(crate) const APPS: [App; 3] = [
         label: "contenttypes",
         migrations: &["0001_initial", "0002_remove_content_type_name"],
         tables: &["django_content_type"],
-        sql: Sql { sqlite: sqlite::CONTENTTYPES, postgres: postgres::CONTENTTYPES, mysql: mysql::CONTENTTYPES },
+        sql: Sql {
+            sqlite: sqlite::CONTENTTYPES,
+            postgres: postgres::CONTENTTYPES,
+            mysql: mysql::CONTENTTYPES,
+        },
         models: &[("contenttype", "content type")],
     },
     App {

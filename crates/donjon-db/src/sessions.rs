@@ -163,9 +163,7 @@ async fn delete_expired(
             delete.and_where(Column::SessionKey.in_subquery(found_keys)).with_cte(found);
             database.execute(&delete).await?
         }
-        _ => {
-            database.execute(delete.and_where(Column::SessionKey.in_subquery(keys))).await?
-        }
+        _ => database.execute(delete.and_where(Column::SessionKey.in_subquery(keys))).await?,
     };
     Ok(done.rows_affected())
 }

@@ -15,6 +15,7 @@ use sea_orm::{
 };
 use tempfile::TempDir;
 
+#[allow(unreachable_pub, reason = "as a site writes it")]
 mod item {
     use sea_orm::entity::prelude::*;
 
@@ -95,7 +96,13 @@ async fn rule_1_queries_of_every_kind_run() {
     let saved = db.save(new("gin", 4)).await.unwrap();
     assert_eq!(saved.name.unwrap(), "gin");
     let weights: Vec<i64> = db
-        .all(Entity::find().select_only().column(Column::Weight).order_by_asc(Column::Weight).into_tuple())
+        .all(
+            Entity::find()
+                .select_only()
+                .column(Column::Weight)
+                .order_by_asc(Column::Weight)
+                .into_tuple(),
+        )
         .await
         .unwrap();
     assert_eq!(weights, [1, 4, 6, 9]);
@@ -111,7 +118,10 @@ async fn rule_1_queries_of_every_kind_run() {
     assert_eq!(db.one(Entity::find_by_id(tea.id)).await.unwrap(), None);
     let index = Index::create().name("item_weight").table(Entity).col(Column::Weight).to_owned();
     db.execute(index).await.unwrap();
-    let table = Table::create().table("more").col(sea_orm::sea_query::ColumnDef::new("n").integer()).to_owned();
+    let table = Table::create()
+        .table("more")
+        .col(sea_orm::sea_query::ColumnDef::new("n").integer())
+        .to_owned();
     db.execute(table).await.unwrap();
 }
 
@@ -121,12 +131,14 @@ async fn rule_2_values_in_a_literal_are_bound() {
     let db = site.db();
     for (weight, name) in NASTY.into_iter().enumerate() {
         let weight = i64::try_from(weight).unwrap();
-        let insert = sql!("insert into item (name, weight) values ({name}, {weight})", name, weight);
+        let insert =
+            sql!("insert into item (name, weight) values ({name}, {weight})", name, weight);
         assert_eq!(db.execute(insert).await.unwrap(), 1);
         let by_name = sql!("select id, name from item where name = {name}", name).rows::<Named>();
         assert_eq!(db.one(by_name).await.unwrap().unwrap().name, name);
     }
-    let some = sql!("select id, name from item where name in ({names}) order by id", names = list(NASTY));
+    let some =
+        sql!("select id, name from item where name in ({names}) order by id", names = list(NASTY));
     assert_eq!(db.all(some.rows::<Named>()).await.unwrap().len(), NASTY.len());
     let none = sql!("select id, name from item where id in ({ids})", ids = list([0_i64; 0]));
     assert_eq!(db.all(none.rows::<Named>()).await.unwrap(), []);
@@ -152,7 +164,9 @@ async fn rule_3_a_request_sorts_by_allowed_columns_only() {
     assert_eq!(sorted("-heft").await, "cab");
     assert_eq!(sorted("-heft,name").await, "acb");
     let kind = |text: &str| columns.order_by(text).unwrap_err().kind();
-    for unknown in ["", "?", "id", "--name", "name desc", "name;drop table item", "weight", "NAME", "heft,"] {
+    for unknown in
+        ["", "?", "id", "--name", "name desc", "name;drop table item", "weight", "NAME", "heft,"]
+    {
         assert_eq!(kind(unknown), ColumnErrorKind::Unknown, "{unknown}");
     }
     assert_eq!(kind("heft,-heft"), ColumnErrorKind::Twice);
@@ -171,7 +185,8 @@ async fn rule_4_wildcards_of_a_request_are_text() {
         db.insert(new(name, 0)).await.unwrap();
     }
     let found = async |pattern| {
-        let rows = db.all(Entity::find().filter(Column::Name.like(pattern)).order_by_asc(Column::Id));
+        let rows =
+            db.all(Entity::find().filter(Column::Name.like(pattern)).order_by_asc(Column::Id));
         rows.await.unwrap().into_iter().map(|row| row.name).collect::<Vec<_>>()
     };
     assert_eq!(found(Pattern::contains("%")).await, ["100%", "!%!"]);

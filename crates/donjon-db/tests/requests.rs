@@ -76,7 +76,9 @@ async fn write(db: &Db, text: &str) -> Result<u64, DbError> {
 #[tokio::test]
 async fn rule_2_an_answer_commits_and_a_failure_does_not() {
     let site = Site::open().await;
-    for (status, kept) in [(200, true), (302, true), (404, true), (499, true), (500, false), (503, false)] {
+    for (status, kept) in
+        [(200, true), (302, true), (404, true), (499, true), (500, false), (503, false)]
+    {
         let answer = site
             .ask(Method::POST, move |db| async move {
                 write(&db, &format!("{status}")).await.unwrap();

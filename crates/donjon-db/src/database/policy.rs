@@ -289,8 +289,12 @@ mod tests {
 
     fn mode_of(policy: DatabasePolicy) -> Result<String, DbErrorKind> {
         match &policy.target {
-            Target::Postgres(server) => policy.secured(server).map(|o| format!("{:?}", o.get_ssl_mode())),
-            Target::MySql(server) => policy.secured(server).map(|o| format!("{:?}", o.get_ssl_mode())),
+            Target::Postgres(server) => {
+                policy.secured(server).map(|o| format!("{:?}", o.get_ssl_mode()))
+            }
+            Target::MySql(server) => {
+                policy.secured(server).map(|o| format!("{:?}", o.get_ssl_mode()))
+            }
             _ => panic!("no server"),
         }
         .map_err(|error| error.kind())

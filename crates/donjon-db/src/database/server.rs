@@ -39,13 +39,15 @@ pub(super) async fn postgres(options: PgConnectOptions, limits: Limits) -> Resul
     Ok(pool(limits).connect_lazy_with(options))
 }
 
-pub(super) async fn mysql(options: MySqlConnectOptions, limits: Limits) -> Result<MySqlPool, DbError> {
+pub(super) async fn mysql(
+    options: MySqlConnectOptions,
+    limits: Limits,
+) -> Result<MySqlPool, DbError> {
     // sqlx has the session speak UTC and utf8mb4. `||` stays what Django takes it for.
     let options = options.charset("utf8mb4").pipes_as_concat(false);
     try_once(&options, limits).await?;
-    let pool = pool(limits).after_connect(move |connection, _| {
-        Box::pin(begin_session(connection, limits.statement))
-    });
+    let pool = pool(limits)
+        .after_connect(move |connection, _| Box::pin(begin_session(connection, limits.statement)));
     Ok(pool.connect_lazy_with(options))
 }
 
@@ -96,7 +98,8 @@ async fn begin_session(
     connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
     let wait = sqlx::query("SET SESSION innodb_lock_wait_timeout = ?").bind(LOCK_WAIT);
     wait.execute(&mut *connection).await?;
-    let version: String = sqlx::query_scalar("SELECT VERSION()").fetch_one(&mut *connection).await?;
+    let version: String =
+        sqlx::query_scalar("SELECT VERSION()").fetch_one(&mut *connection).await?;
     let limit = if version.contains("MariaDB") {
         sqlx::query("SET SESSION max_statement_time = ?").bind(statement_timeout.as_secs_f64())
     } else {

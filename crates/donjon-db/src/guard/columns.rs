@@ -96,7 +96,10 @@ impl<E: EntityTrait> Columns<E> {
 
     fn sorted(&self, keys: Vec<(usize, Order)>) -> Result<OrderBy<E>, ColumnError> {
         for (place, (index, _)) in keys.iter().enumerate() {
-            if keys[..place].iter().any(|(before, _)| self.0[*before].1.as_str() == self.0[*index].1.as_str()) {
+            if keys[..place]
+                .iter()
+                .any(|(before, _)| self.0[*before].1.as_str() == self.0[*index].1.as_str())
+            {
                 return Err(ColumnError(Problem::Twice(self.0[*index].0)));
             }
         }
@@ -188,7 +191,9 @@ impl fmt::Display for ColumnError {
                 write!(f, "no column {name:?} may be chosen here; choose of {}", known.join(", "))
             }
             Problem::Twice(name) => write!(f, "the column {name} comes twice; name it once"),
-            Problem::TooMany => write!(f, "more than {MAX_ORDER_KEYS} columns to sort by; name fewer"),
+            Problem::TooMany => {
+                write!(f, "more than {MAX_ORDER_KEYS} columns to sort by; name fewer")
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use super::act::{
 };
 use super::each;
 use super::query::{Count, Execute, FetchAll, FetchEach, FetchOne};
+#[cfg(feature = "tower")]
 use super::request::Requested;
 use super::transaction::{Block, Transaction};
 use crate::{Database, DbError};
@@ -60,6 +61,7 @@ pub(super) enum Lane {
     /// In a block of a transaction.
     Block(Arc<Transaction>, u32),
     /// In the transaction of a request, which begins with the first.
+    #[cfg(feature = "tower")]
     Request(Arc<Requested>),
 }
 
@@ -181,33 +183,34 @@ impl Db {
 
     async fn run<A: Act>(&self, act: A) -> Result<A::Done, DbError> {
         let work = async {
-            match &self.lane {
-                Lane::Pool => self.on_pool(act).await,
-                Lane::Block(transaction, block) => transaction.act(*block, act).await,
-                Lane::Request(requested) => {
-                    let (transaction, block) = requested.begun(&self.database).await?;
-                    transaction.act(block, act).await
-                }
+            match self.transaction().await? {
+                Some((transaction, block)) => transaction.act(block, act).await,
+                None => self.on_pool(act).await,
             }
         };
         self.database.in_time(work).await
     }
 
+    /// The transaction that this stands in, and the block; that of a request begins now.
+    async fn transaction(&self) -> Result<Option<(Arc<Transaction>, u32)>, DbError> {
+        match &self.lane {
+            Lane::Pool => Ok(None),
+            Lane::Block(transaction, block) => Ok(Some((Arc::clone(transaction), *block))),
+            #[cfg(feature = "tower")]
+            Lane::Request(requested) => requested.begun(&self.database).await.map(Some),
+        }
+    }
+
     async fn on_pool<A: Act>(&self, act: A) -> Result<A::Done, DbError> {
-        let connection =
-            if act.reads() { &self.database.reader } else { &self.database.writer };
+        let connection = if act.reads() { &self.database.reader } else { &self.database.writer };
         Ok(act.on(&DatabaseExecutor::Connection(connection)).await?)
     }
 
     /// A block in this lane, and the `Db` that runs in it.
     pub(super) async fn begin(&self) -> Result<(Self, Block), DbError> {
-        let block = match &self.lane {
-            Lane::Pool => begun(&self.database, SqliteTransactionMode::Immediate).await?,
-            Lane::Block(transaction, block) => Arc::clone(transaction).savepoint(*block).await?,
-            Lane::Request(requested) => {
-                let (transaction, block) = requested.begun(&self.database).await?;
-                transaction.savepoint(block).await?
-            }
+        let block = match self.transaction().await? {
+            Some((transaction, block)) => transaction.savepoint(block).await?,
+            None => begun(&self.database, SqliteTransactionMode::Immediate).await?,
         };
         let (transaction, id) = block.transaction();
         let lane = Lane::Block(transaction, id);
@@ -226,17 +229,11 @@ impl Db {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        match &self.lane {
-            Lane::Pool => {
+        match self.transaction().await? {
+            Some((transaction, block)) => transaction.on_commit(block, Box::pin(action)).await,
+            None => {
                 action.await;
                 Ok(())
-            }
-            Lane::Block(transaction, block) => {
-                transaction.on_commit(*block, Box::pin(action)).await
-            }
-            Lane::Request(requested) => {
-                let (transaction, block) = requested.begun(&self.database).await?;
-                transaction.on_commit(block, Box::pin(action)).await
             }
         }
     }

@@ -299,7 +299,10 @@ const fn check(sql: &'static str, names: &'static [&'static str]) {
             Piece::Name { from, to, quoted } => {
                 assert!(!quoted, "a {{name}} in quotes: write it without them, its value is bound");
                 let index = position(names, sql.as_bytes(), from, to);
-                assert!(index < names.len(), "a {{name}} without its argument: write sql!(\"… {{id}}\", id)");
+                assert!(
+                    index < names.len(),
+                    "a {{name}} without its argument: write sql!(\"… {{id}}\", id)"
+                );
                 used[index] = true;
             }
             Piece::Wrong => wrong = true,
@@ -349,10 +352,7 @@ mod tests {
             ids = list(ids)
         );
         let (postgres, count) = built(sql.clone(), DbBackend::Postgres);
-        assert_eq!(
-            postgres,
-            "select '{' from item where owner = $1 and id in ($2, $3) or $4 = ''"
-        );
+        assert_eq!(postgres, "select '{' from item where owner = $1 and id in ($2, $3) or $4 = ''");
         assert_eq!(count, 4);
         for backend in [DbBackend::Sqlite, DbBackend::MySql] {
             let question = "select '{' from item where owner = ? and id in (?, ?) or ? = ''";
@@ -370,6 +370,8 @@ mod tests {
     fn reading_is_told_from_writing() {
         assert!(crate::sql!(" SELECT 1").reads());
         assert!(!crate::sql!("delete from item").reads());
-        assert!(!crate::sql!("with gone as (delete from item returning id) select * from gone").reads());
+        assert!(
+            !crate::sql!("with gone as (delete from item returning id) select * from gone").reads()
+        );
     }
 }

@@ -30,15 +30,16 @@ mod literal;
 mod pages;
 mod pattern;
 mod query;
+#[cfg(feature = "tower")]
 mod request;
 mod transaction;
 
 pub use atomic::{MAX_ATTEMPTS, MayRetry};
-pub use columns::{
-    ColumnError, ColumnErrorKind, Columns, FilterKey, MAX_ORDER_KEYS, OrderBy,
-};
+pub use columns::{ColumnError, ColumnErrorKind, Columns, FilterKey, MAX_ORDER_KEYS, OrderBy};
 pub use db::Db;
-pub use literal::{IntoParameter, List, Literal, MAX_ARGUMENTS, MAX_LIST, Parameter, SafeRows, SafeSql, list};
+pub use literal::{
+    IntoParameter, List, Literal, MAX_ARGUMENTS, MAX_LIST, Parameter, SafeRows, SafeSql, list,
+};
 pub use pages::{MAX_PAGE, MAX_PAGE_SIZE, NoPage, PAGE_SIZE, Page, PageNumber, Pages};
 pub use pattern::Pattern;
 pub use query::{Count, Execute, FetchAll, FetchEach, FetchOne};

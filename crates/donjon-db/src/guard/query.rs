@@ -85,10 +85,8 @@ pub trait FetchEach: FetchAll {
 )]
 pub trait Count: FetchAll {
     #[doc(hidden)]
-    fn count_on(
-        self,
-        on: &DatabaseExecutor<'_>,
-    ) -> impl Future<Output = Result<u64, DbErr>> + Send;
+    fn count_on(self, on: &DatabaseExecutor<'_>)
+    -> impl Future<Output = Result<u64, DbErr>> + Send;
 }
 
 /// A statement that changes rows: SeaORM's inserts, updates and deletes, [`SafeSql`], and the

@@ -31,7 +31,8 @@ const NONE: u32 = u32::MAX;
 const OVER: &str = "this block has ended; run what belongs to it inside of its closure";
 const INNER: &str = "a block inside of this one is still open; await it before the next one begins or this one ends";
 const TOO_DEEP: &str = "more than 32 blocks stand inside of each other; take the recursion out";
-const TOO_MANY_ACTIONS: &str = "more than 1,000 actions wait for the commit; let one action do the work of many";
+const TOO_MANY_ACTIONS: &str =
+    "more than 1,000 actions wait for the commit; let one action do the work of many";
 const BROKEN: &str = "a statement in it failed or was dropped, so that it can only be rolled back; put what may fail in an `atomic` of its own";
 
 /// What is done after a commit.

@@ -12,7 +12,8 @@ pub(crate) const LOCK: &str =
 pub(crate) const MARK: &str = "donjon_migrating";
 
 /// Notes that a migration has begun.
-pub(crate) const BEGIN: &str = "CREATE TABLE IF NOT EXISTS `donjon_migrating` (`id` integer NOT NULL)";
+pub(crate) const BEGIN: &str =
+    "CREATE TABLE IF NOT EXISTS `donjon_migrating` (`id` integer NOT NULL)";
 
 /// Notes that it has ended.
 pub(crate) const END: &str = "DROP TABLE IF EXISTS `donjon_migrating`";

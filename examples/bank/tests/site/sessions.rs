@@ -67,7 +67,8 @@ async fn a_session_that_ends_in_the_middle_is_a_bad_request() {
     let body = Body::new(Interrupted {
         first: Some(first.into()),
         rest: Some(Box::pin(async move {
-            let deleted = database.danger_connection().execute_unprepared("DELETE FROM django_session");
+            let deleted =
+                database.danger_connection().execute_unprepared("DELETE FROM django_session");
             deleted.await.unwrap();
             rest.into()
         })),

@@ -102,7 +102,11 @@ async fn answered<B: Default, E>(
 }
 
 fn mode(method: &Method) -> SqliteTransactionMode {
-    if method.is_safe() { SqliteTransactionMode::Deferred } else { SqliteTransactionMode::Immediate }
+    if method.is_safe() {
+        SqliteTransactionMode::Deferred
+    } else {
+        SqliteTransactionMode::Immediate
+    }
 }
 
 fn unavailable<B: Default>(error: DbError) -> Response<B> {

@@ -1,6 +1,5 @@
 //! One transaction for a request (Django: `ATOMIC_REQUESTS`).
 
-#[cfg(feature = "tower")]
 mod layer;
 
 use std::fmt;
@@ -10,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sea_orm::SqliteTransactionMode;
 use tokio::sync::Mutex;
 
-#[cfg(feature = "tower")]
 pub use layer::{AtomicRequests, AtomicRequestsLayer, CommitError};
 
 use super::db::begun;
@@ -27,7 +25,6 @@ pub(super) struct Requested {
 }
 
 impl Requested {
-    #[cfg_attr(not(feature = "tower"), expect(dead_code, reason = "the layer makes them"))]
     pub(super) fn new(mode: SqliteTransactionMode) -> Self {
         Self { mode, block: Mutex::new(None), over: AtomicBool::new(false) }
     }
@@ -46,10 +43,7 @@ impl Requested {
             none => Ok(none.insert(begun(database, self.mode).await?).transaction()),
         }
     }
-}
 
-#[cfg(feature = "tower")]
-impl Requested {
     /// Keeps what the request did, and runs what waits for that.
     pub(super) async fn commit(&self) -> Result<(), DbError> {
         match self.end().await {
