@@ -110,8 +110,9 @@ macro_rules! sql {
         struct Written;
         impl $crate::guard::Literal for Written {
             const SQL: &'static str = $sql;
-            const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+            const NAMES: &'static [&'static str] = &[$(::core::stringify!($name)),*];
         }
+        const _: () = <Written as $crate::guard::Literal>::CHECKED;
         $crate::SafeSql::written::<Written>(::std::vec![$(
             $crate::guard::IntoParameter::into_parameter($crate::argument!($name $(= $value)?))
         ),*])
@@ -139,6 +140,7 @@ impl SafeSql {
     /// What [`sql!`](crate::sql) expands to.
     #[doc(hidden)]
     pub fn written<L: Literal>(parameters: Vec<Parameter>) -> Self {
+        // For who writes a `Literal` without the macro, which looks earlier.
         let () = L::CHECKED;
         Self { sql: L::SQL, names: L::NAMES, parameters }
     }

@@ -23,6 +23,7 @@
 
 mod act;
 mod atomic;
+mod closed;
 mod columns;
 mod db;
 mod each;
@@ -35,6 +36,7 @@ mod request;
 mod transaction;
 
 pub use atomic::{MAX_ATTEMPTS, MayRetry};
+pub use closed::Text;
 pub use columns::{ColumnError, ColumnErrorKind, Columns, FilterKey, MAX_ORDER_KEYS, OrderBy};
 pub use db::Db;
 pub use literal::{

@@ -7,7 +7,6 @@ struct Row {
 }
 
 async fn doors(db: &Db, name: String, statement: Statement) -> Result<(), DbErr> {
-    db.execute_unprepared(&name).await?;
     Row::find_by_statement(statement).all(db).await?;
     Ok(())
 }
