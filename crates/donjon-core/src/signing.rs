@@ -614,17 +614,36 @@ impl serde_json::ser::Formatter for AsciiFormatter {
         out: &mut W,
         text: &str,
     ) -> std::io::Result<()> {
-        let mut plain = 0;
-        let foreign = |(_, character): &(usize, char)| !matches!(character, ' '..='~');
-        for (start, character) in text.char_indices().filter(foreign) {
-            out.write_all(&text.as_bytes()[plain..start])?;
-            plain = start + character.len_utf8();
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-        }
-        out.write_all(&text.as_bytes()[plain..])
+        write_escaped(out, text, |character| !matches!(character, ' '..='~'))
     }
+
+    /// JSON has what is not ASCII in strings alone, so that an escape may stand in its place.
+    fn write_raw_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        json: &str,
+    ) -> std::io::Result<()> {
+        match json.is_ascii() {
+            true => out.write_all(json.as_bytes()),
+            false => write_escaped(out, json, |character| !character.is_ascii()),
+        }
+    }
+}
+
+fn write_escaped<W: ?Sized + Write>(
+    out: &mut W,
+    text: &str,
+    foreign: impl Fn(char) -> bool,
+) -> std::io::Result<()> {
+    let mut plain = 0;
+    for (start, character) in text.char_indices().filter(|(_, character)| foreign(*character)) {
+        out.write_all(&text.as_bytes()[plain..start])?;
+        plain = start + character.len_utf8();
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            write!(out, "\\u{unit:04x}")?;
+        }
+    }
+    out.write_all(&text.as_bytes()[plain..])
 }
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

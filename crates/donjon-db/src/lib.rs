@@ -12,7 +12,7 @@
 //!    [`SessionStore`](donjon_core::session::SessionStore): no row is overwritten by a new session or
 //!    made by an old one.
 //! 4. A database that is locked, gone or silent is an error within [`BUSY_TIMEOUT`],
-//!    [`ACQUIRE_TIMEOUT`] and [`OPERATION_TIMEOUT`], never a hang and never an empty answer.
+//!    [`SERVER_ACQUIRE_TIMEOUT`] and [`OPERATION_TIMEOUT`], never a hang and never an empty answer.
 //! 5. Tables of Donjon's own are named `donjon_…`. Django has no model of them, so that neither
 //!    `migrate` nor `makemigrations` there finds anything to do.
 //! 6. A server on another machine is spoken to by TLS, its name checked, unless the URL or
@@ -59,7 +59,7 @@ pub use cache::{
 };
 pub use database::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
-    OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
+    OPERATION_TIMEOUT, SERVER_ACQUIRE_TIMEOUT, STATEMENT_TIMEOUT,
 };
 pub use error::{DbError, DbErrorKind};
 pub use files::{FileSessions, LOCK, MAX_FILE};
