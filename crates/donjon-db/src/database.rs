@@ -109,9 +109,10 @@ impl Database {
         Ok(Self { reader: connection.clone(), writer: connection, direct: None, patience: None })
     }
 
-    /// The connections, for the site's own SeaORM entities. They read and write.
+    /// SeaORM's connection, which reads, writes, and runs any text as SQL: for what
+    /// [`db`](Self::db) can't do. A request's text must never reach it other than as a bound value.
     #[must_use]
-    pub fn connection(&self) -> &DatabaseConnection {
+    pub fn danger_connection(&self) -> &DatabaseConnection {
         &self.reader
     }
 
@@ -173,7 +174,7 @@ impl Database {
         self.in_time(writing).await.map_err(StoreError::from)
     }
 
-    async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         work: impl Future<Output = Result<T, DbError>>,
     ) -> Result<T, DbError> {

@@ -44,6 +44,7 @@ mod entity;
 mod error;
 mod expired;
 mod files;
+pub mod guard;
 mod migrate;
 mod schema;
 mod sessions;
@@ -62,6 +63,10 @@ pub use database::{
 };
 pub use error::{DbError, DbErrorKind};
 pub use files::{FileSessions, LOCK, MAX_FILE};
+pub use guard::{
+    ColumnError, Columns, Db, FilterKey, OrderBy, Page, PageNumber, Pages, Pattern, SafeRows,
+    SafeSql, list,
+};
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
 pub use user_sessions::SqlUserSessions;

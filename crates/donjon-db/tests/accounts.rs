@@ -95,7 +95,7 @@ async fn a_row_of_django_is_read_whatever_the_order_of_its_columns(place: Place)
     let (_fresh, database, accounts) = store(place).await;
     let sql = "INSERT INTO auth_user (first_name, date_joined, is_active, is_staff, email, last_name, username, is_superuser, last_login, password, id) \
                VALUES ('Zoë', '2023-11-14 22:13:20.123456', FALSE, TRUE, 'z@example.com', 'Last', 'zoë', TRUE, '2023-11-14 22:13:20', 'md5$salt$hash', 7)";
-    database.connection().execute_unprepared(sql).await.unwrap();
+    database.danger_connection().execute_unprepared(sql).await.unwrap();
     let user = accounts.by_username("zoë").await.unwrap().unwrap();
     assert_eq!((user.id, user.first_name.as_str(), user.last_name.as_str()), (7, "Zoë", "Last"));
     assert_eq!((user.is_active, user.is_staff, user.is_superuser), (false, true, true));
@@ -122,7 +122,7 @@ async fn permissions_are_the_users_own_and_those_of_their_groups(place: Place) {
     for name in ["ann", "bob", "root", "gone", "retired"] {
         create(&accounts, name).await.unwrap();
     }
-    database.connection().execute_unprepared(GRANTED).await.unwrap();
+    database.danger_connection().execute_unprepared(GRANTED).await.unwrap();
     let of = async |id| accounts.permissions(id).await.unwrap();
     let ann = of(1).await;
     let names: Vec<_> = ann.iter().collect();
@@ -141,7 +141,7 @@ async fn a_date_that_is_none_is_an_error_and_not_another_date() {
     let (_fresh, database, accounts) = store(Place::Sqlite).await;
     create(&accounts, "alice").await.unwrap();
     let sql = "UPDATE auth_user SET date_joined = 'soon'";
-    database.connection().execute_unprepared(sql).await.unwrap();
+    database.danger_connection().execute_unprepared(sql).await.unwrap();
     let error = accounts.by_id(1).await.unwrap_err().to_string();
     assert!(error.contains("date_joined"), "{error}");
 }

@@ -6,8 +6,10 @@
 //! 2. A list belongs to a user, or to the session of a visitor who is not logged in; the table never
 //!    learns the session's key.
 
+use donjon_db::{Db, DbError};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue, ConnectionTrait, DatabaseConnection, QueryOrder, TransactionTrait};
+use sea_orm::sea_query::{ColumnDef, Index, Table, TableCreateStatement};
+use sea_orm::{ActiveValue, DbBackend, QueryOrder};
 
 /// How many items a list may have.
 pub const MAX_ITEMS: u64 = 100;
@@ -15,14 +17,24 @@ pub const MAX_ITEMS: u64 = 100;
 /// How many characters an item may have.
 pub const MAX_NAME: usize = 80;
 
-const TABLE: &str = "
-CREATE TABLE IF NOT EXISTS bank_item (
-    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    owner TEXT NOT NULL,
-    name TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS bank_item_owner ON bank_item (owner);
-";
+/// How many characters an owner's name has at most.
+const MAX_OWNER: u32 = 100;
+
+fn table() -> TableCreateStatement {
+    Table::create()
+        .table(item::Entity)
+        .if_not_exists()
+        .col(
+            ColumnDef::new(item::Column::Id)
+                .big_integer()
+                .not_null()
+                .auto_increment()
+                .primary_key(),
+        )
+        .col(ColumnDef::new(item::Column::Owner).string_len(MAX_OWNER).not_null())
+        .col(ColumnDef::new(item::Column::Name).text().not_null())
+        .take()
+}
 
 /// A row of `bank_item`.
 pub mod item {
@@ -77,49 +89,65 @@ pub enum Addition {
 
 /// All lists.
 #[derive(Clone, Debug)]
-pub struct Items(DatabaseConnection);
+pub struct Items(Db);
 
 impl Items {
     /// Opens the lists in this database, and makes the table where it is missing.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn open(connection: &DatabaseConnection) -> Result<Self, DbErr> {
-        connection.execute_unprepared(TABLE).await?;
-        Ok(Self(connection.clone()))
+    /// [`DbError`].
+    pub async fn open(db: Db) -> Result<Self, DbError> {
+        db.execute(table()).await?;
+        // MariaDB has no `if not exists` here; its lists are short enough.
+        if db.backend() != DbBackend::MySql {
+            let mut index = Index::create();
+            index.name("bank_item_owner").if_not_exists().table(item::Entity);
+            db.execute(index.col(item::Column::Owner).take()).await?;
+        }
+        Ok(Self(db))
     }
 
     /// A list's items, the oldest first.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn of(&self, owner: &Owner) -> Result<Vec<item::Model>, DbErr> {
-        item::Entity::find()
-            .filter(item::Column::Owner.eq(&owner.0))
-            .order_by_asc(item::Column::Id)
-            .all(&self.0)
-            .await
+    /// [`DbError`].
+    pub async fn of(&self, owner: &Owner) -> Result<Vec<item::Model>, DbError> {
+        let owned = item::Entity::find().filter(item::Column::Owner.eq(&owner.0));
+        self.0.all(owned.order_by_asc(item::Column::Id)).await
     }
 
     /// Adds an item.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn add(&self, owner: &Owner, name: &str) -> Result<Addition, DbErr> {
+    /// [`DbError`].
+    pub async fn add(&self, owner: &Owner, name: &str) -> Result<Addition, DbError> {
         let row = item::ActiveModel {
             id: ActiveValue::NotSet,
             owner: ActiveValue::Set(owner.0.clone()),
             name: ActiveValue::Set(name.to_owned()),
         };
-        // The insert comes first and takes the write lock, so that two requests can't both count
-        // before either adds; a transaction that is dropped is rolled back.
-        let transaction = self.0.begin().await?;
-        item::Entity::insert(row).exec_without_returning(&transaction).await?;
-        let owned = item::Entity::find().filter(item::Column::Owner.eq(&owner.0));
-        if sea_orm::PaginatorTrait::count(owned, &transaction).await? > MAX_ITEMS {
-            return Ok(Addition::Full);
+        let added = self.0.atomic(async |tx| {
+            // The insert comes first, so that two requests can't both count before either adds.
+            tx.execute(item::Entity::insert(row)).await?;
+            let owned = item::Entity::find().filter(item::Column::Owner.eq(&owner.0));
+            if tx.count(owned).await? > MAX_ITEMS { Err(NotAdded::Full) } else { Ok(()) }
+        });
+        match added.await {
+            Ok(()) => Ok(Addition::Added),
+            Err(NotAdded::Full) => Ok(Addition::Full),
+            Err(NotAdded::Database(error)) => Err(error),
         }
-        transaction.commit().await?;
-        Ok(Addition::Added)
+    }
+}
+
+/// Why the block is undone.
+enum NotAdded {
+    Full,
+    Database(DbError),
+}
+
+impl From<DbError> for NotAdded {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
     }
 }

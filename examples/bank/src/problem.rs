@@ -22,7 +22,6 @@ use donjon_db::{DbError, DbErrorKind};
 use donjon_html::context;
 use donjon_html::template::{Templates, Value};
 use http::{HeaderValue, StatusCode, header};
-use sea_orm::DbErr;
 use serde_json::json;
 
 use crate::witness::Refusal;
@@ -39,7 +38,9 @@ pub enum Problem {
     /// The accounts' store failed.
     Store(StoreError),
     /// The bank's own tables could not be read or written.
-    Database(DbErr),
+    Database(DbError),
+    /// The address asks for a page that there can't be.
+    NoPage,
 }
 
 macro_rules! from {
@@ -52,19 +53,19 @@ macro_rules! from {
     )*};
 }
 
-from!(PageError => Page, AuthError => Auth, SessionError => Session, StoreError => Store, DbErr => Database);
+from!(PageError => Page, AuthError => Auth, SessionError => Session, StoreError => Store, DbError => Database);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
+            Self::NoPage => StatusCode::NOT_FOUND.into_response(),
             Self::Page(error) => error.into_response(),
             Self::Auth(error) => error.into_response(),
             Self::Session(error) => logged(StatusCode::SERVICE_UNAVAILABLE, &error),
             Self::Store(error) => logged(StatusCode::SERVICE_UNAVAILABLE, &error),
             Self::Database(error) => {
-                let error = DbError::from(error);
                 let status = match error.kind() {
-                    DbErrorKind::Locked => StatusCode::SERVICE_UNAVAILABLE,
+                    DbErrorKind::Locked | DbErrorKind::Timeout => StatusCode::SERVICE_UNAVAILABLE,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
                 logged(status, &error)
