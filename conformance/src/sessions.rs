@@ -28,9 +28,6 @@ use crate::signing::{packed, same_json};
 use crate::table::Table;
 use crate::web::{self, Sent};
 
-/// The salt of Django's signed-cookie sessions.
-const COOKIE_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
-
 /// The key of the session whose user is asked for.
 const KEY: &str = "0123456789abcdefghijklmnopqrstuv";
 
@@ -87,7 +84,7 @@ fn decoded(case: &Case, data: Option<SessionData>) -> Answer {
 }
 
 fn cookie_signer(case: &Case) -> Result<TimestampSigner, Unanswered> {
-    Ok(TimestampSigner::new(&case.keys()?).salt(COOKIE_SALT).clock(case.clock()))
+    Ok(TimestampSigner::new(&case.keys()?).salt(SessionCodec::COOKIE_SALT).clock(case.clock()))
 }
 
 fn cookie_encode(case: &Case) -> Answer {
@@ -105,8 +102,8 @@ fn cookie_decode(case: &Case) -> Answer {
 
 fn expiry(case: &Case) -> Answer {
     let lifetime = Lifetime {
-        seconds: case.setting("SESSION_COOKIE_AGE").as_i64().unwrap_or_default(),
         at_browser_close: case.setting("SESSION_EXPIRE_AT_BROWSER_CLOSE") == true,
+        ..Lifetime::idle(case.setting("SESSION_COOKIE_AGE").as_i64().unwrap_or_default())
     };
     let stored = Some(case.field("stored")).filter(|stored| !stored.is_null());
     Ok(match lifetime.expires(stored, case.now()) {
@@ -179,7 +176,9 @@ async fn perform(
             "pop" => drop(session.pop::<Value>(name).await?),
             "del" => drop(session.remove(name).await?),
             "clear" => session.clear(),
-            "flush" => session.flush().await?,
+            "flush" => {
+                session.flush().await?;
+            }
             "cycle_key" => session.cycle_key().await?,
             "set_expiry" => set_expiry(session, &op[1], now).await?,
             "set_test_cookie" => session.set_test_cookie().await?,

@@ -28,6 +28,18 @@ const SECONDS: u64 = 60;
 /// How long one input may take, in seconds.
 const TIMEOUT: u64 = 20;
 
+/// How many inputs a target is tried with to find that it has broken, and in how many seconds at most.
+const SMOKE: (u64, u64) = (100_000, 10);
+
+/// How a target is run.
+#[derive(Clone, Copy)]
+enum Effort {
+    /// On new inputs every time, for so many seconds.
+    Seconds(u64),
+    /// On the same inputs every time, from the kept corpus: a test that passed passes again.
+    Smoke,
+}
+
 /// The command `fuzz [TARGET] [--seconds N]`.
 ///
 /// # Errors
@@ -44,18 +56,22 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         }
     }
     match target {
-        Some(name) => Fuzzer::build()?.run(name, seconds),
-        None => run_all(seconds),
+        Some(name) => Fuzzer::build()?.run(name, Effort::Seconds(seconds)),
+        None => run_all(Effort::Seconds(seconds)),
     }
 }
 
-/// Runs every target for so many seconds.
+/// Tries every target on the same inputs as ever.
 ///
 /// # Errors
 /// The first that breaks.
-pub(crate) fn run_all(seconds: u64) -> Outcome {
+pub(crate) fn smoke() -> Outcome {
+    run_all(Effort::Smoke)
+}
+
+fn run_all(effort: Effort) -> Outcome {
     let fuzzer = Fuzzer::build()?;
-    targets().iter().try_for_each(|name| fuzzer.run(name, seconds))
+    targets().iter().try_for_each(|name| fuzzer.run(name, effort))
 }
 
 fn list() -> String {
@@ -84,16 +100,20 @@ impl Fuzzer {
         Ok(Self(root().join("fuzz/target").join(host).join("release")))
     }
 
-    fn run(&self, name: &str, seconds: u64) -> Outcome {
-        let found = root().join("fuzz/target/corpus").join(name);
+    fn run(&self, name: &str, effort: Effort) -> Outcome {
+        let found = found(name, effort);
         let artifacts = root().join("fuzz/artifacts").join(name);
+        if let Effort::Smoke = effort {
+            // What an earlier run found would make this one another.
+            let _ = std::fs::remove_dir_all(&found);
+        }
         for folder in [&found, &artifacts] {
             std::fs::create_dir_all(folder)
                 .map_err(|error| format!("{}: {error}", folder.display()))?;
         }
-        let log = self.log(name, seconds, &[&found, &kept(name)], &artifacts)?;
+        let log = self.log(name, effort, &[&found, &kept(name)], &artifacts)?;
         let (first, last) = covered(&log).ok_or_else(|| no_coverage(name))?;
-        println!("fuzz {name}: {seconds} s, coverage {first} to {last}, nothing broke");
+        println!("fuzz {name}: coverage {first} to {last}, nothing broke");
         Ok(())
     }
 
@@ -101,13 +121,20 @@ impl Fuzzer {
     fn log(
         &self,
         name: &str,
-        seconds: u64,
+        effort: Effort,
         corpora: &[&Path],
         artifacts: &Path,
     ) -> Outcome<String> {
         let mut command = program(self.0.join(name));
+        match effort {
+            Effort::Seconds(seconds) => command.arg(format!("-max_total_time={seconds}")),
+            Effort::Smoke => {
+                let (runs, seconds) = SMOKE;
+                command.args(["-seed=1".to_owned(), format!("-runs={runs}")]);
+                command.arg(format!("-max_total_time={seconds}"))
+            }
+        };
         command.args([
-            format!("-max_total_time={seconds}"),
             format!("-timeout={TIMEOUT}"),
             format!("-artifact_prefix={}/", artifacts.display()),
         ]);
@@ -124,6 +151,12 @@ impl Fuzzer {
 fn host() -> Option<String> {
     let version = output(program("rustc").arg("-vV"))?;
     version.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+}
+
+/// Where new inputs go.
+fn found(name: &str, effort: Effort) -> PathBuf {
+    let folder = if let Effort::Smoke = effort { "smoke" } else { "corpus" };
+    root().join("fuzz/target").join(folder).join(name)
 }
 
 fn kept(name: &str) -> PathBuf {

@@ -3,7 +3,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `test` | sets up what the tests need, then tests, conformance and a short fuzz |
-//! | `services` | sets up what the tests need, and prints it as `export NAME=value` |
+//! | `services [COMMAND…]` | sets up what the tests need, and prints it as `export NAME=value`, or runs a command with it |
 //! | `conformance [PATH…] [--json FILE]` | the recorded answers of Django, put to Donjon |
 //! | `bench [ARGS…]` | Donjon's benchmarks, and its peers beside it |
 //! | `fuzz [TARGET] [--seconds N]` | one fuzz target, or all of them |
@@ -23,7 +23,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask COMMAND
   test                               what the tests need, the tests, conformance, a short fuzz
-  services                           what the tests need, printed as `export NAME=value`
+  services [COMMAND…]                what the tests need, printed as `export NAME=value`; or a
+                                     command that has it, and the servers
   conformance [PATH…] [--json FILE]  Django's recorded answers; PATH: default ../shared/vectors
   bench [ARGS…]                      Donjon's benchmarks; ARGS: for its peers' `run`, default all
   fuzz [TARGET] [--seconds N]        one fuzz target or all; N: default 60
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
 fn dispatch(command: &str, args: &[String]) -> Outcome {
     match (command, args) {
         ("test", []) => test::run(),
-        ("services", []) => services::print(),
+        ("services", args) => services::run(args),
         ("conformance", args) => conformance::run(args),
         ("bench", args) => bench::run(args),
         ("fuzz", args) => fuzz::run(args),

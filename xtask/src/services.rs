@@ -1,12 +1,15 @@
 //! The parts that tests need and that Cargo can't bring: each is found, or installed.
 //!
 //! A test that needs a part reads its variable, and fails without it: `run cargo xtask test`. A new
-//! part is one more row of [`PARTS`].
+//! part is one more row of [`PARTS`]. The database servers that tests share run as long as
+//! [`Shared`] lives.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::command::find;
+use servers::{Durability, MariaDb, Postgres, Redis, RedisOptions};
+
+use crate::command::{self, find};
 use crate::{Outcome, debian, django};
 
 /// What a part tells the tests: variables and their values.
@@ -18,7 +21,7 @@ struct Part {
     install: fn() -> Outcome,
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 7] = [
     Part {
         name: "Chromium",
         find: || found("DONJON_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]),
@@ -30,6 +33,21 @@ const PARTS: [Part; 4] = [
         install: || debian::install(&["chromium", "chromium-driver"]),
     },
     Part { name: "Django", find: django::find, install: django::install },
+    Part {
+        name: "PostgreSQL",
+        find: || Postgres::find().ok().map(|_| Exports::new()),
+        install: || debian::install(&["postgresql", "postgresql-client"]),
+    },
+    Part {
+        name: "MariaDB",
+        find: || MariaDb::find().ok().map(|_| Exports::new()),
+        install: || debian::install(&["mariadb-server", "mariadb-client"]),
+    },
+    Part {
+        name: "Redis",
+        find: || Redis::find().ok().map(|_| Exports::new()),
+        install: || debian::install(&["redis-server", "redis-tools"]),
+    },
     Part {
         name: "C++ compiler",
         find: || find(&["c++"]).map(|_| Exports::new()),
@@ -53,12 +71,56 @@ pub(crate) fn set_up() -> Outcome<Exports> {
     Ok(parts.concat())
 }
 
-/// Sets up all parts and prints their variables for a shell.
-pub(crate) fn print() -> Outcome {
-    for (name, value) in set_up()? {
+/// The servers that tests share; they end when this is dropped.
+pub(crate) struct Shared {
+    postgres: Postgres,
+    mariadb: MariaDb,
+    redis: Redis,
+}
+
+impl Shared {
+    /// Begins them.
+    ///
+    /// # Errors
+    /// The first that does not begin.
+    pub(crate) fn start() -> Outcome<Self> {
+        Ok(Self {
+            postgres: Postgres::start(Durability::Fast)?,
+            mariadb: MariaDb::start(Durability::Fast)?,
+            redis: Redis::start(RedisOptions::new(Durability::Fast))?,
+        })
+    }
+
+    /// Where they are.
+    pub(crate) fn exports(&self) -> Exports {
+        vec![
+            (servers::POSTGRES, self.postgres.url()),
+            (servers::MARIADB, self.mariadb.url()),
+            (servers::REDIS, self.redis.url()),
+        ]
+    }
+}
+
+/// The command `services [COMMAND…]`: prints the variables of all parts for a shell, or runs a command
+/// that has them and the servers.
+///
+/// # Errors
+/// Where a part can't be set up, or the command fails.
+pub(crate) fn run(command: &[String]) -> Outcome {
+    let mut exports = set_up()?;
+    let Some((name, args)) = command.split_first() else {
+        print(&exports);
+        return Ok(());
+    };
+    let servers = Shared::start()?;
+    exports.extend(servers.exports());
+    command::run(export(command::program(name).args(args), &exports))
+}
+
+fn print(exports: &Exports) {
+    for (name, value) in exports {
         println!("export {name}='{}'", value.replace('\'', r"'\''"));
     }
-    Ok(())
 }
 
 /// Gives a program the variables.

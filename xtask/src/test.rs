@@ -1,24 +1,24 @@
 //! All tests, on real parts.
 
 use crate::command::{self, cargo, output};
-use crate::services::{Exports, export};
+use crate::services::{Exports, Shared, export};
 use crate::{Outcome, conformance, fuzz, services};
-
-/// How long each fuzz target runs, in seconds: enough to find that one has broken.
-const SMOKE: u64 = 5;
 
 /// Sets up the parts, and runs the tests, conformance and a short fuzz.
 ///
 /// # Errors
 /// The first of them that fails.
 pub(crate) fn run() -> Outcome {
-    tests(&services::set_up()?)?;
+    let mut exports = services::set_up()?;
+    let servers = Shared::start()?;
+    exports.extend(servers.exports());
+    tests(&exports)?;
     if conformance::has_vectors() {
         conformance::run(&[])?;
     } else {
         println!("conformance: {} is not there, not run", conformance::VECTORS);
     }
-    fuzz::run_all(SMOKE)?;
+    fuzz::smoke()?;
     println!("xtask test: all passed");
     Ok(())
 }

@@ -9,6 +9,8 @@ urlpatterns = [
     path("who/", views.who, name="who"),
     path("form/", views.form, name="form"),
     path("session/", views.session, name="session"),
+    path("say/", views.say, name="say"),
+    path("messages/", views.show_messages, name="messages"),
     path("desk/", views.Desk.as_view(), name="desk"),
     path("till/", views.till, name="till"),
 ]

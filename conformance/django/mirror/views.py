@@ -1,10 +1,12 @@
 import json
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
+from django.utils.safestring import mark_safe
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
@@ -19,6 +21,18 @@ def form(request):
     if request.method == "POST":
         return JsonResponse({"got": request.POST.get("text")})
     return render(request, "form.html")
+
+
+@csrf_exempt
+def say(request):
+    """Says what the body lists: level, text, extra tags, and whether the text is markup."""
+    for level, text, tags, safe in json.loads(request.body):
+        messages.add_message(request, level, mark_safe(text) if safe else text, tags)
+    return HttpResponse("said")
+
+
+def show_messages(request):
+    return render(request, "messages.html")
 
 
 class Desk(PermissionRequiredMixin, View):

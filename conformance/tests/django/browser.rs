@@ -57,10 +57,14 @@ impl Browser {
         self.send(site, request, body).await
     }
 
+    pub(crate) async fn post_json(&mut self, site: u16, path: &str, json: Value) -> Reply {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(site, request, json.to_string()).await
+    }
+
     /// Does something to the session on that site, and tells what came of it.
     pub(crate) async fn session(&mut self, site: u16, operation: Value) -> Value {
-        let request = Request::post("/session/").header(header::CONTENT_TYPE, "application/json");
-        let reply = self.send(site, request, operation.to_string()).await;
+        let reply = self.post_json(site, "/session/", operation.clone()).await;
         assert_eq!(reply.status, StatusCode::OK, "{operation}: {}", reply.body);
         reply.json()
     }

@@ -5,6 +5,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod browser;
+mod files;
+mod schema;
 mod world;
 
 use browser::Browser;
@@ -337,4 +339,80 @@ async fn a_database_of_donjon_leaves_django_nothing_to_migrate() {
         print(P.objects.count(), C.objects.count())";
     let (ours, theirs) = (world.script(counts), World::by_django().await.script(counts));
     assert_eq!(ours.lines().last(), theirs.lines().last());
+}
+
+/// What a site is told to say: level, text, extra tags, and whether the text is markup.
+fn said() -> Value {
+    json!([
+        [20, "plain & <b>", "", false],
+        [25, "<b>markup</b> ☂ 😀", "loud red", true],
+        [10, "below the level", "", false],
+        [30, "", "empty", false],
+        [33, "a level of one's own", "", false],
+        [40, "\u{e9}\u{2028}\"\\", "\u{e4} \"", false],
+    ])
+}
+
+#[tokio::test]
+async fn messages_of_one_are_shown_once_by_the_other() {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    let mut pages = Vec::new();
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        assert_eq!(browser.post_json(one, "/say/", said()).await.status, StatusCode::OK);
+        let here = browser.clone().get(one, "/messages/").await.body;
+        let there = browser.get(other, "/messages/").await.body;
+        assert_eq!(here, there);
+        assert!(
+            there.contains("<b>markup</b>") && there.contains("plain &amp; &lt;b&gt;"),
+            "{there}"
+        );
+        assert_eq!(there.matches("<li").count(), 4, "{there}");
+        assert_eq!(browser.cookie("messages"), None);
+        assert_eq!(browser.get(one, "/messages/").await.body.matches("<li").count(), 0);
+        pages.push(there);
+    }
+    assert_eq!(pages[0], pages[1]);
+}
+
+#[tokio::test]
+async fn messages_that_overflow_the_cookie_go_to_the_same_places() {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    let many: Vec<_> = (1..80_u64).map(|number| json!([20, noise(number), "", false])).collect();
+    let mut kept = Vec::new();
+    for (one, other) in ways {
+        let mut browser = Browser::default();
+        browser.post_json(one, "/say/", json!(many)).await;
+        let stored = browser.session(other, json!(["get", "_messages"])).await["value"].clone();
+        assert!(browser.cookie("messages").unwrap().len() <= 2048);
+        let page = browser.get(other, "/messages/").await.body;
+        assert_eq!(page.matches("<li").count(), many.len());
+        assert_eq!(browser.session(one, json!(["get", "_messages"])).await["value"], Value::Null);
+        kept.push((stored, page));
+    }
+    assert_eq!(kept[0], kept[1], "the session's text is the same to the letter");
+}
+
+/// Text that does not compress well.
+fn noise(number: u64) -> String {
+    format!("{:020}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        + &format!("{:020}", number.wrapping_mul(0xD1B5_4A32_D192_ED03))
+}
+
+#[tokio::test]
+async fn a_forged_message_is_shown_by_neither() {
+    let (_world, django, donjon, ways) = both(World::by_donjon().await).await;
+    for (one, _) in ways {
+        let mut browser = Browser::default();
+        browser.post_json(one, "/say/", said()).await;
+        let good = browser.cookie("messages").unwrap().to_owned();
+        for bad in [format!("{good}x"), good.replacen(&good[1..2], "_", 1), "x:y:z".to_owned()] {
+            for site in [django.port, donjon.port] {
+                let mut victim = Browser::default();
+                victim.plant("messages", &bad);
+                let page = victim.get(site, "/messages/").await;
+                assert_eq!((page.status, page.body.matches("<li").count()), (StatusCode::OK, 0));
+            }
+        }
+    }
 }

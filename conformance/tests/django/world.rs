@@ -1,5 +1,6 @@
 //! Two sites on one database: a real Django, and the Donjon site that mirrors it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use donjon::auth::{Auth, AuthPolicy, CurrentUser, PermissionPolicy};
+use donjon::auth::{Auth, AuthPolicy, CurrentUser, LogOut, PermissionPolicy};
 use donjon::form::FormData;
+use donjon::messages::{Level, Messages, MessagesPolicy, Text};
 use donjon::page::Page;
 use donjon::password::{Passwords, Pbkdf2};
 use donjon::routes::Routes;
@@ -24,8 +26,8 @@ use donjon_core::origin::SitePolicy;
 use donjon_core::secret;
 use donjon_core::session::{Expiry, SessionCodec};
 use donjon_db::{Database, DjangoAccounts, DjangoSessions};
-use donjon_html::context;
 use donjon_html::template::Templates;
+use donjon_html::{Markup, context};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
@@ -51,7 +53,7 @@ pub(crate) const KEYS: Keys =
     Keys { current: "the-key-of-both-sites-0123456789abcdefghijklmnop", fallbacks: &[] };
 
 impl Keys {
-    fn of_donjon(self) -> secret::Keys {
+    pub(crate) fn of_donjon(self) -> secret::Keys {
         let current = secret::Keys::new(self.current);
         self.fallbacks.iter().fold(current, |keys, fallback| keys.fallback(*fallback))
     }
@@ -95,14 +97,14 @@ fn project() -> PathBuf {
 }
 
 /// Python with Django, in the project of the mirror.
-fn python(database: &Path, keys: Keys) -> Command {
+pub(crate) fn python(database: impl AsRef<OsStr>, keys: Keys) -> Command {
     let python = std::env::var_os("DONJON_DJANGO_PYTHON")
         .unwrap_or_else(|| panic!("DONJON_DJANGO_PYTHON is not set: run cargo xtask test"));
     let mut command = Command::new(python);
     command
         .arg("-B")
         .current_dir(project())
-        .env("DONJON_DB", database)
+        .env("DONJON_DB", database.as_ref())
         .env("DONJON_SECRET_KEY", keys.current)
         .env("DONJON_SECRET_KEY_FALLBACKS", keys.fallbacks.join(" "));
     command
@@ -182,6 +184,7 @@ impl World {
         let stack = Stack::new(SitePolicy::new(AllowedHosts::local()))
             .sessions(SessionPolicy::default(), Arc::new(sessions))
             .accounts(auth, Arc::new(self.accounts()))
+            .messages(MessagesPolicy::new(&keys))
             .build()
             .unwrap();
         Routes::new()
@@ -196,6 +199,9 @@ impl World {
             .path("/session/", post(session))
             .name("session")
             .csrf_exempt()
+            .path("/say/", post(say))
+            .csrf_exempt()
+            .path("/messages/", get(show_messages))
             .path("/desk/", get(async || "ran"))
             .permission_required("auth.view_user")
             .path("/till/", get(async || "ran"))
@@ -207,7 +213,8 @@ impl World {
     }
 }
 
-fn finished(command: &mut Command) -> String {
+/// What it says, which must succeed.
+pub(crate) fn finished(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
@@ -220,7 +227,7 @@ fn templates() -> Templates {
         let file = project().join("mirror/templates").join(name);
         (name.to_owned(), std::fs::read_to_string(file).unwrap())
     };
-    Templates::new(["registration/login.html", "form.html"].map(source)).unwrap()
+    Templates::new(["registration/login.html", "form.html", "messages.html"].map(source)).unwrap()
 }
 
 async fn show_login(page: Page) -> Response {
@@ -239,7 +246,7 @@ async fn log_in(auth: Auth, page: Page, form: FormData) -> Response {
 }
 
 async fn log_out(auth: Auth) -> Redirect {
-    auth.logout().await.unwrap();
+    assert_eq!(auth.logout().await.unwrap(), LogOut::Complete);
     Redirect::to("/who/")
 }
 
@@ -265,7 +272,7 @@ async fn session(session: SessionHandle, Json(operation): Json<Value>) -> Json<V
         "set" => session.insert(name, &operation[2]).await.unwrap(),
         "pop" => value = session.pop(name).await.unwrap().unwrap_or_default(),
         "set_expiry" => session.set_expiry(expiry(&operation[1])).await.unwrap(),
-        "flush" => session.flush().await.unwrap(),
+        "flush" => drop(session.flush().await.unwrap()),
         "cycle_key" => session.cycle_key().await.unwrap(),
         "data" => {}
         other => panic!("no such operation: {other}"),
@@ -274,6 +281,21 @@ async fn session(session: SessionHandle, Json(operation): Json<Value>) -> Json<V
     let data: Value = serde_json::from_slice(&data).unwrap();
     let ends = session.expires().await.unwrap();
     Json(json!({"value": value, "data": data, "age": ends.age, "at_close": ends.at_browser_close}))
+}
+
+/// Level, text, extra tags, and whether the text is markup.
+type Said = (i64, String, String, bool);
+
+async fn say(messages: Messages, Json(said): Json<Vec<Said>>) -> &'static str {
+    for (level, text, tags, markup) in said {
+        let text = if markup { Markup::danger_trusted(text).into() } else { Text::Plain(text) };
+        messages.add_tagged(Level(level), text, tags);
+    }
+    "said"
+}
+
+async fn show_messages(page: Page) -> Response {
+    page.render("messages.html", context! {}).await.into_response()
 }
 
 fn expiry(value: &Value) -> Option<Expiry> {

@@ -99,6 +99,14 @@ pub trait AccountStore: Send + Sync + 'static {
     /// The user of this id.
     fn by_id(&self, id: i64) -> impl Future<Output = Result<Option<Arc<User>>, StoreError>> + Send;
 
+    /// The user of this id as the store has them now, for stores that remember answers.
+    fn by_id_afresh(
+        &self,
+        id: i64,
+    ) -> impl Future<Output = Result<Option<Arc<User>>, StoreError>> + Send {
+        self.by_id(id)
+    }
+
     /// The user of exactly this name.
     fn by_username(
         &self,
@@ -135,6 +143,9 @@ pub trait DynAccountStore: Send + Sync + 'static {
     /// See [`AccountStore::by_id`].
     fn by_id(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>>;
 
+    /// See [`AccountStore::by_id_afresh`].
+    fn by_id_afresh(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>>;
+
     /// See [`AccountStore::by_username`].
     fn by_username<'a>(
         &'a self,
@@ -161,6 +172,10 @@ pub trait DynAccountStore: Send + Sync + 'static {
 impl<S: AccountStore> DynAccountStore for S {
     fn by_id(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>> {
         Box::pin(AccountStore::by_id(self, id))
+    }
+
+    fn by_id_afresh(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>> {
+        Box::pin(AccountStore::by_id_afresh(self, id))
     }
 
     fn by_username<'a>(

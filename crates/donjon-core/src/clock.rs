@@ -40,6 +40,29 @@ impl UnixTime {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
+    /// This time and some microseconds more, or fewer where they are negative.
+    #[must_use]
+    pub const fn plus_micros(self, micros: i64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
+    /// The system's name for this time, for the dates of files; 1970 for one that it has no name for.
+    #[must_use]
+    pub fn to_system(self) -> SystemTime {
+        let since = Duration::from_micros(self.0.unsigned_abs());
+        let time = match self.0 < 0 {
+            true => UNIX_EPOCH.checked_sub(since),
+            false => UNIX_EPOCH.checked_add(since),
+        };
+        time.unwrap_or(UNIX_EPOCH)
+    }
+
+    /// From the system's name for a time: the date of a file.
+    #[must_use]
+    pub fn from_system(time: SystemTime) -> Self {
+        Self(since_1970(time))
+    }
+
     /// Parses ISO 8601 as Python's `datetime.fromisoformat` reads it; without a zone it is UTC.
     ///
     /// Returns `None` for what is not a date and time.

@@ -52,7 +52,7 @@ impl<'a> Cookies<'a> {
                 left = left.saturating_sub(bytes.len());
                 fits
             })
-            .flat_map(|bytes| bytes.split(|&byte| byte == b';'))
+            .flat_map(parts)
             .filter_map(pair)
     }
 
@@ -71,6 +71,12 @@ impl<'a> Cookies<'a> {
     pub fn count(self, name: &str) -> usize {
         self.pairs().filter(|(key, _)| *key == name.as_bytes()).count()
     }
+}
+
+/// What stands between the semicolons.
+fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = memchr::memchr_iter(b';', bytes).chain([bytes.len()]);
+    ends.scan(0, |start, end| Some(&bytes[std::mem::replace(start, end + 1)..end]))
 }
 
 fn pair(part: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -56,6 +56,11 @@ pub enum Event<'a> {
         /// The request's path.
         path: &'a str,
     },
+    /// More messages were waiting for a visitor than may.
+    MessagesDropped {
+        /// How many of the oldest are gone.
+        count: usize,
+    },
     /// A session row could not be read: it is garbage, or signed with another key.
     SessionSuspicious {
         /// What was wrong with it.
@@ -65,6 +70,27 @@ pub enum Event<'a> {
     SessionInterrupted {
         /// The request's path.
         path: &'a str,
+    },
+    /// The cache of sessions, or the word to other nodes' caches, failed; the database was asked instead.
+    SessionCacheFailed {
+        /// What the cache said.
+        error: &'a dyn fmt::Display,
+    },
+    /// A session reached its absolute age, and was deleted. One that the store itself lets go when it
+    /// expires is not told.
+    SessionEnded,
+    /// A session's cookie came from another family of browsers than the one that began it.
+    SessionAgentChanged {
+        /// The family that began it.
+        noted: &'a dyn fmt::Display,
+        /// The family of the request.
+        sent: &'a dyn fmt::Display,
+    },
+    /// A session was to be deleted, and was not there any more under the key that the request had: it
+    /// was deleted by another request, or lives on under a new key.
+    LogOutUnconfirmed {
+        /// The user's name; empty if nobody was logged in.
+        username: &'a str,
     },
     /// The session store failed.
     SessionStoreFailed {
@@ -178,9 +204,27 @@ impl Event<'_> {
                 target: "donjon::security::session", path = %Printable(path),
                 "The session was deleted before the request completed"
             ),
+            Self::SessionEnded => tracing::info!(
+                target: "donjon::security::session", "The session reached its absolute age"
+            ),
+            Self::SessionAgentChanged { noted, sent } => tracing::warn!(
+                target: "donjon::security::session", noted = %Printable(noted), sent = %Printable(sent),
+                "The session's cookie came from another browser"
+            ),
+            Self::LogOutUnconfirmed { username } => tracing::warn!(
+                target: "donjon::security::auth", username = %Printable(username),
+                "Log-out could not be confirmed"
+            ),
             Self::SessionStoreFailed { error } => tracing::error!(
                 target: "donjon::security::session", error = %Printable(error),
                 "The session store failed"
+            ),
+            Self::SessionCacheFailed { error } => tracing::error!(
+                target: "donjon::security::session", error = %Printable(error),
+                "The session cache failed"
+            ),
+            Self::MessagesDropped { count } => tracing::warn!(
+                target: "donjon::security::messages", count, "Too many messages, the oldest are dropped"
             ),
             Self::LoggedIn { username } => tracing::info!(
                 target: "donjon::security::auth", username = %Printable(username), "Logged in"

@@ -21,7 +21,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 use crate::url::Scheme;
@@ -29,10 +29,14 @@ use crate::url::Scheme;
 /// The most entries of a list of addresses that are looked at: a longer way is none.
 pub const MAX_ENTRIES: usize = 32;
 
-pub(crate) static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-pub(crate) static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-pub(crate) static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-pub(crate) static FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FOR: &str = "x-forwarded-for";
+const PROTO: &str = "x-forwarded-proto";
+const HOST: &str = "x-forwarded-host";
+const PORT: &str = "x-forwarded-port";
+
+pub(crate) static FORWARDED_PROTO: HeaderName = HeaderName::from_static(PROTO);
+pub(crate) static FORWARDED_HOST: HeaderName = HeaderName::from_static(HOST);
+pub(crate) static FORWARDED_PORT: HeaderName = HeaderName::from_static(PORT);
 
 /// In which headers the site's proxies tell what they know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,30 +183,31 @@ impl TrustedProxies {
         if !self.trusts(peer.to_canonical(), 0) {
             return Ok(None);
         }
+        let sent = Sent::of(headers);
         let (told, other) = match self.header {
             ForwardedHeader::XForwarded => {
-                (self.x_forwarded(headers, peer)?, self.rfc7239(headers, peer)?)
+                (self.x_forwarded(&sent, peer)?, self.rfc7239(&sent, peer)?)
             }
             ForwardedHeader::Rfc7239 => {
-                (self.rfc7239(headers, peer)?, self.x_forwarded(headers, peer)?)
+                (self.rfc7239(&sent, peer)?, self.x_forwarded(&sent, peer)?)
             }
         };
         if told.contradicts(&other) { Err(Ambiguous::Contradiction) } else { Ok(Some(told)) }
     }
 
-    fn x_forwarded<'h>(&self, headers: &'h HeaderMap, peer: IpAddr) -> Result<Told<'h>, Ambiguous> {
-        let route = single(headers, &FORWARDED_FOR)?;
+    fn x_forwarded<'h>(&self, sent: &Sent<'h>, peer: IpAddr) -> Result<Told<'h>, Ambiguous> {
+        let route = sent.client.one()?;
         let client = route.map(|list| self.client(peer, entries(list)?, Ok)).transpose()?;
         Ok(Told {
             client: client.map(|(client, _)| client),
-            scheme: agreed(headers, &FORWARDED_PROTO)?.map(scheme).transpose()?,
-            host: agreed(headers, &FORWARDED_HOST)?,
-            port: agreed(headers, &FORWARDED_PORT)?.map(port).transpose()?,
+            scheme: sent.scheme.agreed()?.map(scheme).transpose()?,
+            host: sent.host.agreed()?,
+            port: sent.port.agreed()?.map(port).transpose()?,
         })
     }
 
-    fn rfc7239<'h>(&self, headers: &'h HeaderMap, peer: IpAddr) -> Result<Told<'h>, Ambiguous> {
-        let Some(list) = single(headers, &header::FORWARDED)? else { return Ok(Told::default()) };
+    fn rfc7239<'h>(&self, sent: &Sent<'h>, peer: IpAddr) -> Result<Told<'h>, Ambiguous> {
+        let Some(list) = sent.standard.one()? else { return Ok(Told::default()) };
         let node = |element| Element::parse(element)?.node.ok_or(Ambiguous::Hidden);
         let (client, element) = self.client(peer, entries(list)?, node)?;
         let element = Element::parse(element)?;
@@ -235,21 +240,74 @@ impl TrustedProxies {
     }
 }
 
-/// The one value of a header.
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Ambiguous> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next().map(|value| value.to_str().map_err(|_| Ambiguous::Unreadable));
-    if values.next().is_some() { Err(Ambiguous::Repeated) } else { first.transpose() }
+/// The headers of both families: found in one walk, for to look for each takes longer.
+#[derive(Default)]
+struct Sent<'h> {
+    client: Values<'h>,
+    scheme: Values<'h>,
+    host: Values<'h>,
+    port: Values<'h>,
+    standard: Values<'h>,
 }
 
-/// The one thing that all entries of a header say: proxies in a row that add to it where they should
-/// set it can't be told from a client that began the list.
-fn agreed<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Ambiguous> {
-    let Some(list) = single(headers, name)? else { return Ok(None) };
-    let mut entries = entries(list)?;
-    let first = entries.next();
-    let all = entries.all(|entry| Some(entry) == first);
-    if all { Ok(first) } else { Err(Ambiguous::Contradiction) }
+impl<'h> Sent<'h> {
+    fn of(headers: &'h HeaderMap) -> Self {
+        let mut sent = Self::default();
+        for (name, value) in headers {
+            if let Some(values) = sent.named(name.as_str()) {
+                values.add(value);
+            }
+        }
+        sent
+    }
+
+    fn named(&mut self, name: &str) -> Option<&mut Values<'h>> {
+        match name {
+            FOR => Some(&mut self.client),
+            PROTO => Some(&mut self.scheme),
+            HOST => Some(&mut self.host),
+            PORT => Some(&mut self.port),
+            "forwarded" => Some(&mut self.standard),
+            _ => None,
+        }
+    }
+}
+
+/// The values of a header.
+#[derive(Default)]
+enum Values<'h> {
+    #[default]
+    None,
+    One(&'h HeaderValue),
+    Several,
+}
+
+impl<'h> Values<'h> {
+    fn add(&mut self, value: &'h HeaderValue) {
+        *self = match self {
+            Self::None => Self::One(value),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+
+    /// The one value.
+    fn one(&self) -> Result<Option<&'h str>, Ambiguous> {
+        match self {
+            Self::None => Ok(None),
+            Self::One(value) => value.to_str().map(Some).map_err(|_| Ambiguous::Unreadable),
+            Self::Several => Err(Ambiguous::Repeated),
+        }
+    }
+
+    /// The one thing that all entries say: proxies in a row that add to a header where they should set
+    /// it can't be told from a client that began the list.
+    fn agreed(&self) -> Result<Option<&'h str>, Ambiguous> {
+        let Some(list) = self.one()? else { return Ok(None) };
+        let mut entries = entries(list)?;
+        let first = entries.next();
+        let all = entries.all(|entry| Some(entry) == first);
+        if all { Ok(first) } else { Err(Ambiguous::Contradiction) }
+    }
 }
 
 /// The entries of a list, the last one first.
@@ -486,7 +544,7 @@ mod tests {
             assert_eq!(networks().told(&headers, ip(PROXY)), Err(Repeated), "{name}");
         }
         let latin = HeaderMap::from_iter([(
-            FORWARDED_FOR.clone(),
+            HeaderName::from_static(FOR),
             HeaderValue::from_bytes(b"192.0.2.1\xff").unwrap(),
         )]);
         assert_eq!(networks().told(&latin, ip(PROXY)), Err(Unreadable));

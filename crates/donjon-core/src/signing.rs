@@ -41,7 +41,7 @@ use hmac::{KeyInit, Mac as _, SimpleHmac};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixTime};
 use crate::secret::{Keys, SecretKey, equal};
 
 /// The longest signed value that is looked at, in bytes.
@@ -116,12 +116,13 @@ impl Tag {
     #[must_use]
     pub fn to_hex(&self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut hex = String::with_capacity(2 * self.len);
-        for byte in self.as_bytes() {
-            hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            hex.push(char::from(DIGITS[usize::from(byte & 15)]));
+        let digit = |value: u8| DIGITS[usize::from(value & 15)];
+        let mut hex = vec![0; 2 * self.len];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.as_bytes()) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(*byte)]);
         }
-        hex
+        // Digits are ASCII.
+        String::from_utf8(hex).unwrap_or_default()
     }
 
     fn to_base64(&self) -> String {
@@ -396,13 +397,20 @@ impl TimestampSigner {
         signed: &'a str,
         max_age: Option<Duration>,
     ) -> Result<&'a str, SigningError> {
+        let (value, signed_at) = self.unsign_dated(signed)?;
+        let age = i128::from(self.clock.now().micros()) - i128::from(signed_at.micros());
+        let too_old = |max: Duration| age > i128::try_from(max.as_micros()).unwrap_or(i128::MAX);
+        if max_age.is_some_and(too_old) { Err(SigningError::Expired) } else { Ok(value) }
+    }
+
+    /// The value back, if it was signed, and when that was, in whole seconds.
+    fn unsign_dated<'a>(&self, signed: &'a str) -> Result<(&'a str, UnixTime), SigningError> {
         let value = self.signer.unsign(signed)?;
         let (value, time) =
             value.rsplit_once(&*self.signer.separator).ok_or(SigningError::BadSignature)?;
         let time = base62_decode(time).ok_or(SigningError::Malformed)?;
-        let age = i128::from(self.clock.now().micros()) - time.saturating_mul(1_000_000);
-        let too_old = |max: Duration| age > i128::try_from(max.as_micros()).unwrap_or(i128::MAX);
-        if max_age.is_some_and(too_old) { Err(SigningError::Expired) } else { Ok(value) }
+        let far = if time < 0 { i64::MIN } else { i64::MAX };
+        Ok((value, UnixTime::from_seconds(i64::try_from(time).unwrap_or(far))))
     }
 
     /// Signs bytes as base64, compressed where that is shorter. Django: `sign_object`.
@@ -422,6 +430,15 @@ impl TimestampSigner {
         max_age: Option<Duration>,
     ) -> Result<Vec<u8>, SigningError> {
         unwrap_payload(self.unsign(signed, max_age)?)
+    }
+
+    /// The bytes that [`TimestampSigner::sign_payload`] signed, however long ago, and when that was.
+    ///
+    /// # Errors
+    /// Those of [`TimestampSigner::unsign_payload`], except [`SigningError::Expired`].
+    pub fn unsign_dated_payload(&self, signed: &str) -> Result<(Vec<u8>, UnixTime), SigningError> {
+        let (value, signed_at) = self.unsign_dated(signed)?;
+        Ok((unwrap_payload(value)?, signed_at))
     }
 
     /// A value as signed JSON. Django: `signing.dumps`, under this signer's salt.
@@ -657,7 +674,7 @@ impl CookieSigner {
     /// The value to put into the cookie `name`.
     #[must_use]
     pub fn sign(&self, name: &str, value: &str, salt: &str) -> String {
-        self.signer(salt_of(name, salt)).sign(value)
+        self.salted(salt_of(name, salt)).sign(value)
     }
 
     /// The value of the cookie `name`, if it was signed for it and is no older than `max_age`.
@@ -672,15 +689,18 @@ impl CookieSigner {
         salt: &str,
         max_age: Option<Duration>,
     ) -> Result<&'a str, SigningError> {
-        match self.signer(salt_of(name, salt)).unsign(signed, max_age) {
+        match self.salted(salt_of(name, salt)).unsign(signed, max_age) {
             Err(SigningError::BadSignature) if self.legacy_salt => {
-                self.signer([name, salt].concat()).unsign(signed, max_age)
+                self.salted([name, salt].concat()).unsign(signed, max_age)
             }
             outcome => outcome,
         }
     }
 
-    fn signer(&self, salt: String) -> TimestampSigner {
+    /// A signer with the key for cookies and a salt that no cookie's name is part of. Django:
+    /// `get_cookie_signer`.
+    #[must_use]
+    pub fn salted(&self, salt: impl Into<String>) -> TimestampSigner {
         TimestampSigner::new(&self.keys).salt(salt).clock(self.clock.clone())
     }
 }

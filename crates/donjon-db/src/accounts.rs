@@ -150,6 +150,9 @@ fn created(id: i32, mut row: ActiveModel) -> Result<User, StoreError> {
 
 impl AccountStore for DjangoAccounts {
     async fn by_id(&self, id: i64) -> Result<Option<Arc<User>>, StoreError> {
+        if let Some(row) = self.0.direct().and_then(|direct| direct.user(id)) {
+            return row.map(|row| user(row).map(Arc::new)).transpose();
+        }
         self.one(Condition::all().add(Column::Id.eq(id))).await
     }
 
@@ -157,7 +160,9 @@ impl AccountStore for DjangoAccounts {
         if !self.0.holds(username) {
             return Ok(None);
         }
-        self.one(self.0.exactly(Column::Username, username)).await
+        let found = self.one(Condition::all().add(Column::Username.eq(username))).await?;
+        // MariaDB's collations find `Alice` by `alice`.
+        Ok(found.filter(|user| user.username == username))
     }
 
     async fn create(&self, new: NewUser) -> Result<UserCreation, StoreError> {

@@ -6,6 +6,7 @@ pub(crate) mod server;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use donjon_core::session::StoreError;
@@ -19,6 +20,7 @@ use sqlx::sqlite::{
 
 pub use policy::{DatabasePolicy, MAX_CONNECTIONS, OPERATION_TIMEOUT, STATEMENT_TIMEOUT};
 
+use crate::direct::Direct;
 use crate::{DbError, DbErrorKind};
 use policy::Target;
 
@@ -44,6 +46,8 @@ pub const MAX_READERS: u32 = 4;
 pub struct Database {
     pub(crate) reader: DatabaseConnection,
     pub(crate) writer: DatabaseConnection,
+    /// To a file of SQLite's.
+    direct: Option<Arc<Direct>>,
     /// How long an operation may take; on SQLite the lock and the pool set the limit.
     patience: Option<Duration>,
 }
@@ -72,7 +76,7 @@ impl Database {
             Target::MySql(server) => server::mysql(policy.secured(server)?, limits).await?.into(),
         };
         let patience = Some(limits.operation);
-        Ok(Self { reader: connection.clone(), writer: connection, patience })
+        Ok(Self { reader: connection.clone(), writer: connection, direct: None, patience })
     }
 
     /// Opens the SQLite database in this file, in WAL mode. A missing file is made, and on Unix only
@@ -86,7 +90,8 @@ impl Database {
         make_file(path)?;
         let writer = open(path, 1).await?;
         let reader = open(path, MAX_READERS).await?;
-        Ok(Self { reader: reader.into(), writer: writer.into(), patience: None })
+        let direct = Some(Arc::new(Direct::open(path)?));
+        Ok(Self { reader: reader.into(), writer: writer.into(), direct, patience: None })
     }
 
     /// A database in memory, for tests: it goes when the last clone does.
@@ -101,7 +106,7 @@ impl Database {
             .await
             .map_err(|error| DbError::opening(Path::new(":memory:"), error))?;
         let connection = DatabaseConnection::from(pool);
-        Ok(Self { reader: connection.clone(), writer: connection, patience: None })
+        Ok(Self { reader: connection.clone(), writer: connection, direct: None, patience: None })
     }
 
     /// SeaORM's connection, which reads, writes, and runs any text as SQL: for what
@@ -109,6 +114,11 @@ impl Database {
     #[must_use]
     pub fn danger_connection(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// The way without a hop, where there is one.
+    pub(crate) fn direct(&self) -> Option<&Direct> {
+        self.direct.as_deref()
     }
 
     /// What kind of SQL it speaks.

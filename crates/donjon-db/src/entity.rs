@@ -9,5 +9,6 @@ pub(crate) mod session;
 pub(crate) mod user;
 pub(crate) mod user_group;
 pub(crate) mod user_permission;
+pub(crate) mod user_session;
 pub(crate) mod violation;
 pub(crate) mod violation_hour;

@@ -92,7 +92,16 @@ impl DbError {
 
     pub(crate) fn opening(path: &Path, error: sqlx::Error) -> Self {
         let error = Self::driver(error);
-        Self { message: format!("the database {}: {}", path.display(), error.message), ..error }
+        let kind = match error.kind {
+            // A file answers at once, unless it is locked.
+            DbErrorKind::Timeout => DbErrorKind::Locked,
+            kind => kind,
+        };
+        let message = match kind {
+            DbErrorKind::Other => error.message,
+            kind => advice(kind).into(),
+        };
+        Self { kind, message: format!("the database {}: {message}", path.display()), ..error }
     }
 
     pub(crate) fn connecting(place: &str, error: sqlx::Error) -> Self {
@@ -147,6 +156,27 @@ impl DbError {
     pub(crate) fn hangs() -> Self {
         let message = advice(DbErrorKind::Timeout).to_owned();
         Self { kind: DbErrorKind::Timeout, message, source: None }
+    }
+
+    pub(crate) fn overloaded() -> Self {
+        let message = "too many writes wait for the database; make transactions shorter, or move to a database server".into();
+        Self { kind: DbErrorKind::Timeout, message, source: None }
+    }
+
+    pub(crate) fn no_thread(error: &std::io::Error) -> Self {
+        let message = format!("no thread for the database's writes: {error}");
+        Self { kind: DbErrorKind::Other, message, source: None }
+    }
+
+    /// What SQLite itself said.
+    pub(crate) fn from_sqlite(error: &rusqlite::Error) -> Self {
+        let code = error.sqlite_error().map(|error| error.extended_code.unsigned_abs());
+        let kind = code.map_or(DbErrorKind::Other, sqlite_kind);
+        let message = match kind {
+            DbErrorKind::Other => format!("the database refused: {error}"),
+            kind => advice(kind).into(),
+        };
+        Self { kind, message, source: None }
     }
 
     fn at(path: &Path, kind: DbErrorKind, problem: &str) -> Self {

@@ -5,7 +5,7 @@
 //! Stops: SQL injection, and a second truth beside Django's about who is logged in.
 //!
 //! 1. Every value reaches the database as a bound parameter. The only SQL as text is the schema's, and
-//!    it is written in this crate.
+//!    it is written in this crate; a site's own tables have a [`Db`], which takes none: see [`guard`].
 //! 2. The tables are those of Django 6.1's own migrations, to the letter; a database that Django has
 //!    migrated is used as it is, and Django finds nothing to migrate in one of ours.
 //! 3. A session is read and written under its key alone, by the contract of
@@ -36,26 +36,48 @@
 //! ```
 
 mod accounts;
+mod bus;
+mod cache;
 mod database;
+mod direct;
 mod entity;
 mod error;
+mod expired;
+mod files;
 pub mod guard;
 mod migrate;
 mod schema;
 mod sessions;
 mod time;
+mod user_sessions;
 mod violations;
 
 pub use accounts::DjangoAccounts;
+pub use bus::PostgresBus;
+pub use cache::{
+    CACHE_CAPACITY, CACHE_LIFE, CachedAccounts, MAX_CACHED_USERS, ProcessCache, USER_LIFE,
+};
 pub use database::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
     OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
 };
 pub use error::{DbError, DbErrorKind};
+pub use files::{FileSessions, LOCK, MAX_FILE};
 pub use guard::{
     ColumnError, Columns, Db, FilterKey, OrderBy, Page, PageNumber, Pages, Pattern, SafeRows,
     SafeSql, list,
 };
 pub use migrate::AppliedMigration;
 pub use sessions::DjangoSessions;
+pub use user_sessions::SqlUserSessions;
 pub use violations::SqlViolations;
+
+/// The guide's chapters, whose examples must compile.
+#[cfg(doctest)]
+mod chapters {
+    #[doc = include_str!("../../../docs/src/databases.md")]
+    struct Databases;
+
+    #[doc = include_str!("../../../docs/src/sql.md")]
+    struct Sql;
+}

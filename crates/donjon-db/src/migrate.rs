@@ -108,12 +108,22 @@ async fn migrate(database: &impl ConnectionTrait) -> Result<Vec<AppliedMigration
         add_permissions(database).await?;
         end(database).await?;
     }
-    for (name, table) in own::tables(database.get_database_backend()) {
+    make_own(database, &state).await?;
+    Ok(applied)
+}
+
+/// Rule 4.
+async fn make_own(database: &impl ConnectionTrait, state: &State) -> Result<(), DbError> {
+    let backend = database.get_database_backend();
+    for (name, table) in own::tables(backend) {
         if !state.tables.contains(name) {
             database.execute(&table).await?;
+            for index in own::indexes(backend, name) {
+                database.execute(&index).await?;
+            }
         }
     }
-    Ok(applied)
+    Ok(())
 }
 
 /// Before the first change: the mark, and the table that notes the changes.

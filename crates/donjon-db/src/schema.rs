@@ -8,6 +8,7 @@ pub(crate) mod mysql;
 pub(crate) mod own;
 pub(crate) mod postgres;
 mod sqlite;
+mod user_sessions;
 
 /// The same in each kind of SQL. MySQL's makes only what is missing, and each of its statements makes
 /// a table with all that belongs to it: there a schema changes without a transaction.

@@ -7,18 +7,14 @@ use donjon_core::session::{
     StoreError, Stored, Update, Version,
 };
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{
-    CommonTableExpression, Expr, ExprTrait, LockBehavior, LockType, Order, Query,
-};
-use sea_orm::{Condition, DbBackend, Set, Value};
+use sea_orm::{Condition, Set, Value};
 
 use crate::database::insert_new;
+use crate::direct::{Outcome, Write};
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
+use crate::expired::delete_expired;
 use crate::time::Moment;
 use crate::{Database, time};
-
-/// The name of the rows that are to go, within one statement.
-const EXPIRED: &str = "expired";
 
 /// A [`SessionStore`] that shares its rows with Django.
 ///
@@ -70,6 +66,9 @@ impl SessionStore for DjangoSessions {
         if !self.database.holds(key.expose()) {
             return Ok(None);
         }
+        if let Some(row) = self.database.direct().and_then(|direct| direct.session(key.expose())) {
+            return Ok(row.and_then(|row| self.live(row, now)));
+        }
         let query = || Entity::find().filter(self.has(key)).one(&self.database.reader);
         let row = self.database.read(query).await?;
         Ok(row.and_then(|row| self.live(row, now)))
@@ -81,6 +80,14 @@ impl SessionStore for DjangoSessions {
         record: &SessionRecord,
     ) -> Result<Creation, StoreError> {
         let (data, expires) = self.encode(record)?;
+        if let (Some(direct), Moment::Text(expires)) = (self.database.direct(), &expires) {
+            let (key, expires) = (key.expose().to_owned(), expires.clone());
+            let write = Write::Create { key, data: data.clone(), expires };
+            return Ok(match direct.write(write).await? {
+                Outcome::Done => Creation::Created(Version::Text(data.into())),
+                Outcome::Another | Outcome::None => Creation::KeyTaken,
+            });
+        }
         let row = ActiveModel {
             session_key: Set(key.expose().into()),
             session_data: Set(data.clone()),
@@ -105,6 +112,15 @@ impl SessionStore for DjangoSessions {
             return Ok(Update::Gone);
         }
         let (data, expires) = self.encode(record)?;
+        if let (Some(direct), Moment::Text(expires)) = (self.database.direct(), &expires) {
+            let (key, seen, expires) = (key.expose().to_owned(), seen.to_string(), expires.clone());
+            let write = Write::Update { key, data: data.clone(), expires, seen };
+            return Ok(match direct.write(write).await? {
+                Outcome::Done => Update::Saved(Version::Text(data.into())),
+                Outcome::Another => Update::Changed,
+                Outcome::None => Update::Gone,
+            });
+        }
         let update = Entity::update_many()
             .col_expr(Column::SessionData, data.clone().into())
             .col_expr(Column::ExpireDate, Value::from(expires).into())
@@ -123,47 +139,21 @@ impl SessionStore for DjangoSessions {
         if !self.database.holds(key.expose()) {
             return Ok(Deletion::Absent);
         }
+        if let Some(direct) = self.database.direct() {
+            let write = Write::Delete { key: key.expose().to_owned() };
+            return Ok(match direct.write(write).await? {
+                Outcome::Done | Outcome::Another => Deletion::Deleted,
+                Outcome::None => Deletion::Absent,
+            });
+        }
         let delete = || Entity::delete_many().filter(self.has(key)).exec(&self.database.writer);
         let result = self.database.write(delete).await?;
         Ok(if result.rows_affected == 0 { Deletion::Absent } else { Deletion::Deleted })
     }
 
     async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        let limit = u64::from(u32::try_from(limit).unwrap_or(u32::MAX));
         let now = time::to_column(self.database.backend(), now);
-        let delete = || delete_expired(&self.database.writer, &now, limit);
-        let deleted = self.database.write(delete).await?;
-        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+        let columns = (Column::SessionKey, Column::ExpireDate);
+        delete_expired::<Entity>(&self.database, columns, now, limit).await
     }
-}
-
-/// Deletes the rows that ended first. On a server no writer is waited for, and each waits no longer
-/// than one batch takes.
-async fn delete_expired(
-    database: &DatabaseConnection,
-    now: &Moment,
-    limit: u64,
-) -> Result<u64, DbErr> {
-    let expired = Expr::col(Column::ExpireDate).lt(Value::from(now.clone()));
-    let mut keys = Query::select();
-    keys.column(Column::SessionKey).from(Entity).and_where(expired.clone()).limit(limit);
-    let mut delete = Query::delete();
-    delete.from_table(Entity);
-    let done = match database.get_database_backend() {
-        DbBackend::MySql => {
-            let ordered = delete.and_where(expired).order_by(Column::ExpireDate, Order::Asc);
-            database.execute(ordered.limit(limit)).await?
-        }
-        DbBackend::Postgres => {
-            // Materialised, for a join could ask for the keys again, and get others.
-            keys.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-            let mut found = CommonTableExpression::new();
-            found.table_name(EXPIRED).column(Column::SessionKey).query(keys).materialized(true);
-            let found_keys = Query::select().column(Column::SessionKey).from(EXPIRED).to_owned();
-            delete.and_where(Column::SessionKey.in_subquery(found_keys)).with_cte(found);
-            database.execute(&delete).await?
-        }
-        _ => database.execute(delete.and_where(Column::SessionKey.in_subquery(keys))).await?,
-    };
-    Ok(done.rows_affected())
 }

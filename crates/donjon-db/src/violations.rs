@@ -82,14 +82,19 @@ async fn add(
     Ok(true)
 }
 
+/// A text as PostgreSQL can hold it, whose texts have no NUL.
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 fn is_same(violation: &Violation) -> Condition {
     use violation::Column as Is;
     Condition::all()
         .add(Is::Directive.eq(violation.directive.as_str()))
         .add(Is::Disposition.eq(violation.disposition.as_str()))
-        .add(Is::Blocked.eq(&violation.blocked))
-        .add(Is::Document.eq(&violation.document))
-        .add(Is::Source.eq(&violation.source))
+        .add(Is::Blocked.eq(text(&violation.blocked)))
+        .add(Is::Document.eq(text(&violation.document)))
+        .add(Is::Source.eq(text(&violation.source)))
         .add(Is::Line.eq(violation.line))
         .add(Is::Column.eq(violation.column))
 }
@@ -101,12 +106,12 @@ fn row(seen: &Sighting, count: i64, now: Moment) -> violation::ActiveModel {
         id: NotSet,
         directive: Set(directive.as_str().into()),
         disposition: Set(disposition.as_str().into()),
-        blocked: Set(blocked.clone()),
-        document: Set(document.clone()),
-        source: Set(source.clone()),
+        blocked: Set(text(blocked)),
+        document: Set(text(document)),
+        source: Set(text(source)),
         line: Set((*line).into()),
         column: Set((*column).into()),
-        sample: Set(seen.sample.clone()),
+        sample: Set(text(&seen.sample)),
         count: Set(count),
         first_seen: Set(now.clone()),
         last_seen: Set(now),
@@ -223,7 +228,8 @@ impl ViolationStore for SqlViolations {
         let since = Value::from(time::to_column(self.0.backend(), since));
         let query = violation_hour::Entity::find()
             .filter(violation_hour::Column::Hour.gte(since))
-            .order_by_asc(violation_hour::Column::Hour);
+            .order_by_asc(violation_hour::Column::Hour)
+            .order_by_asc(violation_hour::Column::Kind);
         let rows = self.0.read(|| query.clone().all(&self.0.reader)).await?;
         Ok(rows.iter().filter_map(hour_count).collect())
     }

@@ -7,15 +7,18 @@
     reason = "the helpers of tests stop a test"
 )]
 
-use std::sync::Arc;
+mod place;
+
+use std::sync::{Arc, Mutex};
 
 use donjon_core::clock::{Clock, UnixTime};
 use donjon_core::secret::Keys;
 use donjon_core::session::{
     Creation, SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore, StoreError,
-    Update, Version,
+    Update, Version, contract,
 };
 use donjon_db::{Database, DjangoSessions};
+use place::{Fresh, Place};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
@@ -26,11 +29,10 @@ fn codec() -> SessionCodec {
     SessionCodec::new(&keys).clock(Clock::fixed(NOW))
 }
 
-async fn store() -> (Database, DjangoSessions) {
-    let database = Database::sqlite_in_memory().await.unwrap();
-    database.migrate().await.unwrap();
+async fn store(place: Place) -> (Fresh, Database, DjangoSessions) {
+    let (fresh, database) = place.migrated().await;
     let sessions = DjangoSessions::new(&database, codec());
-    (database, sessions)
+    (fresh, database, sessions)
 }
 
 fn record(number: u32, expires: UnixTime) -> SessionRecord {
@@ -75,9 +77,20 @@ async fn update(
     }
 }
 
-#[tokio::test]
-async fn what_is_created_is_loaded_until_it_expires() {
-    let (_database, sessions) = store().await;
+on_each! {
+    the_table_keeps_the_contract
+    what_is_created_is_loaded_until_it_expires
+    a_taken_key_keeps_its_row_even_if_it_has_expired
+    a_save_that_races_a_logout_loses
+    an_update_touches_no_other_row
+    a_row_that_is_not_to_be_believed_is_an_empty_session_under_its_key
+    only_what_has_expired_is_cleared
+    a_key_that_looks_like_sql_is_only_a_key
+    many_tasks_at_once_lose_nothing
+}
+
+async fn what_is_created_is_loaded_until_it_expires(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
     let key = SessionKey::random();
     assert_eq!(load(&sessions, &key, NOW).await.unwrap(), None);
     let record = record(1, UnixTime::from_micros(NOW.micros() + 1_500_000));
@@ -88,9 +101,8 @@ async fn what_is_created_is_loaded_until_it_expires() {
     assert_eq!(load(&sessions, &key, record.expires).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_taken_key_keeps_its_row_even_if_it_has_expired() {
-    let (_database, sessions) = store().await;
+async fn a_taken_key_keeps_its_row_even_if_it_has_expired(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
     for expires in [later(), NOW.plus_seconds(-1)] {
         let key = SessionKey::random();
         sessions.create(&key, &record(1, expires)).await.unwrap();
@@ -101,9 +113,8 @@ async fn a_taken_key_keeps_its_row_even_if_it_has_expired() {
     }
 }
 
-#[tokio::test]
-async fn a_save_that_races_a_logout_loses() {
-    let (_database, sessions) = store().await;
+async fn a_save_that_races_a_logout_loses(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
     let key = SessionKey::random();
     sessions.create(&key, &record(1, later())).await.unwrap();
     assert!(update(&sessions, &key, &record(2, later())).await.unwrap());
@@ -114,9 +125,8 @@ async fn a_save_that_races_a_logout_loses() {
     sessions.delete(&key).await.unwrap();
 }
 
-#[tokio::test]
-async fn an_update_touches_no_other_row() {
-    let (_database, sessions) = store().await;
+async fn an_update_touches_no_other_row(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
     let (mine, other) = (SessionKey::random(), SessionKey::random());
     for key in [&mine, &other] {
         sessions.create(key, &record(1, later())).await.unwrap();
@@ -128,7 +138,7 @@ async fn an_update_touches_no_other_row() {
 
 #[tokio::test]
 async fn djangos_rows_are_read() {
-    let (database, sessions) = store().await;
+    let (_fresh, database, sessions) = store(Place::Sqlite).await;
     let row = "eyJhIjoxfQ:1r31eq:6JY7qA6_tXlRxkuT49Iwua12kR29N3MUmpm066bm4ps";
     for (name, date) in [
         ("whole-seconds", "2023-11-14 22:13:21"),
@@ -148,7 +158,7 @@ async fn djangos_rows_are_read() {
 
 #[tokio::test]
 async fn an_end_that_has_passed_or_is_no_date_ends_the_session() {
-    let (database, sessions) = store().await;
+    let (_fresh, database, sessions) = store(Place::Sqlite).await;
     let row = "eyJhIjoxfQ:1r31eq:6JY7qA6_tXlRxkuT49Iwua12kR29N3MUmpm066bm4ps";
     for (name, date) in [
         ("expires-now", "2023-11-14 22:13:20"),
@@ -163,9 +173,8 @@ async fn an_end_that_has_passed_or_is_no_date_ends_the_session() {
     }
 }
 
-#[tokio::test]
-async fn a_row_that_is_not_to_be_believed_is_an_empty_session_under_its_key() {
-    let (database, sessions) = store().await;
+async fn a_row_that_is_not_to_be_believed_is_an_empty_session_under_its_key(place: Place) {
+    let (_fresh, database, sessions) = store(place).await;
     let stranger = SessionCodec::new(&Keys::new("another-key-that-this-site-does-not-have"));
     let foreign = stranger.encode(&record(1, later()).data).unwrap();
     for (name, data) in [
@@ -185,7 +194,7 @@ async fn a_row_that_is_not_to_be_believed_is_an_empty_session_under_its_key() {
 
 #[tokio::test]
 async fn dates_are_written_as_django_writes_them() {
-    let (database, sessions) = store().await;
+    let (_fresh, database, sessions) = store(Place::Sqlite).await;
     for (expires, text) in [
         (NOW, "2023-11-14 22:13:20"),
         (UnixTime::from_micros(NOW.micros() + 50), "2023-11-14 22:13:20.000050"),
@@ -202,9 +211,8 @@ async fn dates_are_written_as_django_writes_them() {
     }
 }
 
-#[tokio::test]
-async fn only_what_has_expired_is_cleared() {
-    let (_database, sessions) = store().await;
+async fn only_what_has_expired_is_cleared(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
     let offsets = [-1_000_001, -1, 0, 1, 1_000_000];
     for offset in offsets {
         let expires = UnixTime::from_micros(NOW.micros() + offset);
@@ -215,9 +223,8 @@ async fn only_what_has_expired_is_cleared() {
     assert_eq!(sessions.clear_expired(NOW.plus_seconds(2), usize::MAX).await.unwrap(), 3);
 }
 
-#[tokio::test]
-async fn a_key_that_looks_like_sql_is_only_a_key() {
-    let (_database, sessions) = store().await;
+async fn a_key_that_looks_like_sql_is_only_a_key(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
     sessions.create(&SessionKey::random(), &record(1, later())).await.unwrap();
     for text in ["' OR '1'='1", "x'; DROP TABLE django_session; --", "%%%%%%%%", "\0\0\0\0\0\0\0\0"]
     {
@@ -228,12 +235,9 @@ async fn a_key_that_looks_like_sql_is_only_a_key() {
     assert_eq!(sessions.clear_expired(later().plus_seconds(1), usize::MAX).await.unwrap(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_tasks_at_once_lose_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::sqlite(folder.path().join("site.sqlite3")).await.unwrap();
-    database.migrate().await.unwrap();
-    let sessions = Arc::new(DjangoSessions::new(&database, codec()));
+async fn many_tasks_at_once_lose_nothing(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
+    let sessions = Arc::new(sessions);
     let shared = SessionKey::random();
     let tasks: Vec<_> = (0..64)
         .map(|number| {
@@ -253,4 +257,14 @@ async fn many_tasks_at_once_lose_nothing() {
         created += usize::from(matches!(task.await.unwrap(), Creation::Created(_)));
     }
     assert_eq!(created, 1, "one task makes the row, and the others find it taken");
+}
+
+async fn the_table_keeps_the_contract(place: Place) {
+    let databases = Mutex::new(Vec::new());
+    let fresh = async || {
+        let (fresh, _database, sessions) = store(place).await;
+        databases.lock().unwrap().push(fresh);
+        sessions
+    };
+    contract::check(fresh).await.unwrap();
 }

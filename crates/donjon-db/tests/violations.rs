@@ -2,18 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
+mod place;
+
 use donjon_core::clock::UnixTime;
 use donjon_core::violation::{
     Batch, DirectiveName, Disposition, KEPT_DAYS, MAX_VIOLATIONS, Noise, Violation, ViolationStore,
 };
 use donjon_db::{Database, SqlViolations};
+use place::{Fresh, Place};
 use sea_orm::ConnectionTrait;
 
-async fn store() -> (Database, SqlViolations) {
-    let database = Database::sqlite_in_memory().await.unwrap();
-    database.migrate().await.unwrap();
+async fn store(place: Place) -> (Fresh, Database, SqlViolations) {
+    let (fresh, database) = place.migrated().await;
     let violations = SqlViolations::new(&database);
-    (database, violations)
+    (fresh, database, violations)
 }
 
 fn violation(blocked: &str) -> Violation {
@@ -40,9 +42,20 @@ fn at(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(1_700_000_000 + seconds)
 }
 
-#[tokio::test]
-async fn rule_1_the_same_is_one_row_with_a_count() {
-    let (_database, store) = store().await;
+on_each! {
+    rule_1_the_same_is_one_row_with_a_count
+    rule_1_whatever_differs_is_another_row
+    rule_2_a_flood_does_not_push_out_what_is_seen_often
+    rule_3_what_is_over_is_forgotten
+    rule_4_hours_have_counts
+    what_looks_like_sql_is_only_text
+    rows_that_donjon_did_not_write_are_passed_over
+    many_at_once_lose_no_count
+    a_database_of_django_gets_the_tables_and_a_second_run_changes_nothing
+}
+
+async fn rule_1_the_same_is_one_row_with_a_count(place: Place) {
+    let (_fresh, _database, store) = store(place).await;
     let first = store.note(&batch(["inline", "eval", "inline"]), at(0)).await.unwrap();
     assert_eq!(first, [violation("inline"), violation("eval")]);
     assert_eq!(store.note(&batch(["inline"]), at(60)).await.unwrap(), []);
@@ -55,9 +68,8 @@ async fn rule_1_the_same_is_one_row_with_a_count() {
     assert_eq!(records[0].violation, violation("inline"));
 }
 
-#[tokio::test]
-async fn rule_1_whatever_differs_is_another_row() {
-    let (_database, store) = store().await;
+async fn rule_1_whatever_differs_is_another_row(place: Place) {
+    let (_fresh, _database, store) = store(place).await;
     let base = violation("inline");
     let others = [
         base.clone(),
@@ -85,9 +97,8 @@ async fn rule_1_whatever_differs_is_another_row() {
     assert_eq!(store.records().await.unwrap().len(), others.len());
 }
 
-#[tokio::test]
-async fn rule_2_a_flood_does_not_push_out_what_is_seen_often() {
-    let (_database, store) = store().await;
+async fn rule_2_a_flood_does_not_push_out_what_is_seen_often(place: Place) {
+    let (_fresh, _database, store) = store(place).await;
     store.note(&batch(["inline", "inline"]), at(0)).await.unwrap();
     let names: Vec<_> = (0..MAX_VIOLATIONS + 50).map(|n| format!("https://{n}.example/")).collect();
     for (second, names) in (1..).zip(names.chunks(50)) {
@@ -102,9 +113,8 @@ async fn rule_2_a_flood_does_not_push_out_what_is_seen_often() {
     assert!(!records.iter().any(|record| record.violation.blocked == names[0]));
 }
 
-#[tokio::test]
-async fn rule_3_what_is_over_is_forgotten() {
-    let (_database, store) = store().await;
+async fn rule_3_what_is_over_is_forgotten(place: Place) {
+    let (_fresh, _database, store) = store(place).await;
     store.note(&batch(["inline"]), at(0)).await.unwrap();
     let end = KEPT_DAYS * 86_400;
     store.note(&batch(["eval"]), at(end)).await.unwrap();
@@ -114,9 +124,8 @@ async fn rule_3_what_is_over_is_forgotten() {
     assert!(store.hours(at(0).plus_seconds(-3_600)).await.unwrap().iter().all(|h| h.hour > at(0)));
 }
 
-#[tokio::test]
-async fn rule_4_hours_have_counts() {
-    let (_database, store) = store().await;
+async fn rule_4_hours_have_counts(place: Place) {
+    let (_fresh, _database, store) = store(place).await;
     let mut noisy = batch(["inline", "eval"]);
     noisy.add_noise(Noise::Extension, 3);
     // Half past an hour, within it, and in the next.
@@ -136,9 +145,8 @@ async fn rule_4_hours_have_counts() {
     assert_eq!(counted(1).await, all[2..]);
 }
 
-#[tokio::test]
-async fn what_looks_like_sql_is_only_text() {
-    let (_database, store) = store().await;
+async fn what_looks_like_sql_is_only_text(place: Place) {
+    let (_fresh, _database, store) = store(place).await;
     for blocked in ["'; DROP TABLE donjon_csp_violation; --", "\0", "%", "\u{1f512}"] {
         let unknown = store.note(&batch([blocked]), at(0)).await.unwrap();
         assert_eq!(unknown, [violation(blocked)]);
@@ -146,9 +154,8 @@ async fn what_looks_like_sql_is_only_text() {
     assert_eq!(store.records().await.unwrap().len(), 4);
 }
 
-#[tokio::test]
-async fn rows_that_donjon_did_not_write_are_passed_over() {
-    let (database, store) = store().await;
+async fn rows_that_donjon_did_not_write_are_passed_over(place: Place) {
+    let (_fresh, database, store) = store(place).await;
     for sql in [
         "INSERT INTO donjon_csp_violation VALUES (1, 'x-src', 'enforce', 'a', 'b', '', 1, 1, '', 1, '2025-01-01', '2025-01-01')",
         "INSERT INTO donjon_csp_violation VALUES (2, 'img-src', 'enforce', 'a', 'b', '', -1, 1, '', 1, '2025-01-01', '2025-01-01')",
@@ -160,12 +167,8 @@ async fn rows_that_donjon_did_not_write_are_passed_over() {
     assert_eq!(store.hours(UnixTime::from_seconds(0)).await.unwrap(), []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_at_once_lose_no_count() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::sqlite(folder.path().join("site.sqlite3")).await.unwrap();
-    database.migrate().await.unwrap();
-    let store = SqlViolations::new(&database);
+async fn many_at_once_lose_no_count(place: Place) {
+    let (_fresh, _database, store) = store(place).await;
     let tasks: Vec<_> = (0..32)
         .map(|_| {
             let store = store.clone();
@@ -180,9 +183,8 @@ async fn many_at_once_lose_no_count() {
     assert_eq!(store.records().await.unwrap()[0].count, 32);
 }
 
-#[tokio::test]
-async fn a_database_of_django_gets_the_tables_and_a_second_run_changes_nothing() {
-    let (database, store) = store().await;
+async fn a_database_of_django_gets_the_tables_and_a_second_run_changes_nothing(place: Place) {
+    let (_fresh, database, store) = store(place).await;
     for sql in ["DROP TABLE donjon_csp_violation", "DROP TABLE donjon_csp_hour"] {
         database.danger_connection().execute_unprepared(sql).await.unwrap();
     }

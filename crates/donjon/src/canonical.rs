@@ -174,7 +174,8 @@ pub fn decide(
     headers: &HeaderMap,
     uri: &Uri,
 ) -> Decision {
-    if headers.get(header::USER_AGENT).is_some_and(|agent| policy.refuses(agent)) {
+    let agent = policy.agents.as_ref().and_then(|_| headers.get(header::USER_AGENT));
+    if agent.is_some_and(|agent| policy.refuses(agent)) {
         return Decision::Refuse;
     }
     let host = match site.map(Site::host) {

@@ -15,6 +15,7 @@
 //! | [`isolation`] | other sites loading what belongs to a visitor |
 //! | [`session`] | fixation, resurrected sessions, shared caches |
 //! | [`csrf`] | forged requests |
+//! | [`messages`] | forged notices, notices shown twice |
 //! | [`check`] | sites that go live with what they were developed with |
 //! | [`password`], [`auth`] | guessed and stolen passwords, sessions that outlive them, open redirects |
 #![cfg_attr(
@@ -43,6 +44,7 @@ pub mod headers;
 pub mod host;
 pub mod https;
 pub mod isolation;
+pub mod messages;
 #[cfg(feature = "axum")]
 pub mod names;
 #[cfg(feature = "axum")]

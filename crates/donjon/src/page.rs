@@ -4,9 +4,9 @@
 //! what went wrong to whoever broke it, and pages that cost a query for a user they never show.
 //!
 //! 1. A template is rendered with its holes escaped for their places: see [`donjon_html::template`].
-//! 2. The CSRF token, the nonce and the user are asked for only if the template mentions them. All
-//!    forms of one page share one masked token, as in Django.
-//! 3. A page with a token is not to be stored: `Cache-Control: private, no-store`.
+//! 2. The CSRF token, the nonce, the user and the messages are asked for only if the template mentions
+//!    them. All forms of one page share one masked token, as in Django.
+//! 3. A page with a token or a message is not to be stored: `Cache-Control: private, no-store`.
 //! 4. A page that fails is status 500, or 503 if the store did; the log has the reason, the visitor a
 //!    sentence.
 
@@ -19,16 +19,19 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use donjon_core::account::User;
 use donjon_core::event::Event;
+use donjon_core::session::SessionError;
 use donjon_core::visit::{Words, offer, word};
 use donjon_html::template::{Map, Object, RenderError, Surroundings, Templates, Value, Variables};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 
 use crate::auth::{Auth, AuthError};
 use crate::csp::CspNonce;
 use crate::csrf::CsrfToken;
+use crate::messages::{Messages, default_levels};
 use crate::names::Names;
 use crate::rejection::refuse;
+use crate::session::SessionFailure;
 
 /// The templates and addresses of a site; clones are the same.
 #[derive(Clone)]
@@ -53,14 +56,16 @@ impl Words for Pages {
 
 /// Renders the page of a request.
 ///
-/// Every template may use `user`, `csrf_token`, `csp_nonce`, `request.path`, and the tags `url` and
-/// `csrf_token`; a variable of the view hides one of these.
+/// Every template may use `user`, `csrf_token`, `csp_nonce`, `request.path`, `messages`,
+/// `DEFAULT_MESSAGE_LEVELS`, and the tags `url` and `csrf_token`; a variable of the view hides one of
+/// these.
 pub struct Page {
     pages: Pages,
     csrf: Option<CsrfToken>,
     nonce: Option<CspNonce>,
     auth: Option<Auth>,
-    path: Arc<str>,
+    messages: Option<Messages>,
+    asked: Uri,
     status: StatusCode,
 }
 
@@ -93,17 +98,23 @@ impl Page {
             Some(auth) if templates.uses(template, "user") => auth.user().await?,
             _ => None,
         };
+        let messages = self.messages.as_ref().filter(|_| templates.uses(template, "messages"));
+        if let Some(messages) = messages {
+            messages.load().await.map_err(PageError::Messages)?;
+        }
+        let waiting = messages.is_some_and(|messages| messages.count_loaded() > 0);
         let around = Around { page: self, user, token: OnceCell::new() };
         let html = templates.render(template, &variables, &around)?;
-        Ok(self.response(html, around.token.get().is_some()))
+        Ok(self.response(html, waiting || around.token.get().is_some()))
     }
 
-    fn response(&self, html: String, with_token: bool) -> Response {
+    /// Rule 3.
+    fn response(&self, html: String, personal: bool) -> Response {
         let mut response = Response::new(html.into());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        if with_token {
+        if personal {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         }
         response
@@ -113,7 +124,7 @@ impl Page {
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Page")
-            .field("path", &self.path)
+            .field("path", &self.asked.path())
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
@@ -149,8 +160,10 @@ impl Surroundings for Around<'_> {
         match name {
             "user" => Some(Value::object(Visitor(self.user.clone()))),
             "request" => {
-                Some(Map::from_iter([("path".into(), self.page.path.clone().into())]).into())
+                Some(Map::from_iter([("path".into(), self.page.asked.path().into())]).into())
             }
+            "messages" => self.page.messages.clone().map(Value::object),
+            "DEFAULT_MESSAGE_LEVELS" => Some(default_levels()),
             _ => None,
         }
     }
@@ -197,6 +210,8 @@ pub enum PageError {
     Render(RenderError),
     /// The user could not be asked for.
     Auth(AuthError),
+    /// The messages could not be read.
+    Messages(SessionError),
 }
 
 impl fmt::Display for PageError {
@@ -204,6 +219,7 @@ impl fmt::Display for PageError {
         match self {
             Self::Render(error) => error.fmt(f),
             Self::Auth(error) => error.fmt(f),
+            Self::Messages(error) => error.fmt(f),
         }
     }
 }
@@ -213,6 +229,7 @@ impl std::error::Error for PageError {
         match self {
             Self::Render(error) => Some(error),
             Self::Auth(error) => Some(error),
+            Self::Messages(error) => Some(error),
         }
     }
 }
@@ -233,6 +250,7 @@ impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
             Self::Auth(error) => error.into_response(),
+            Self::Messages(error) => SessionFailure(error).into_response(),
             Self::Render(error) => {
                 Event::PageFailed { error: &error }.emit();
                 refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
@@ -266,7 +284,8 @@ impl<S: Sync> FromRequestParts<S> for Page {
             csrf: word(extensions),
             nonce: word(extensions),
             auth: word(extensions),
-            path: parts.uri.path().into(),
+            messages: word(extensions),
+            asked: parts.uri.clone(),
             status: StatusCode::OK,
         })
     }

@@ -3,8 +3,8 @@
 //! Stops: layers put together in an order in which one undoes another. A refusal without headers, a
 //! CSRF check that sees no session, CORS headers missing on the answer that a front end needs most.
 //!
-//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ csrf ▶
-//!    auth ▶ handler`, and can't be changed.
+//! 1. The order is `headers ▶ csp ▶ host ▶ https ▶ cors ▶ canonical ▶ isolation ▶ session ▶ messages
+//!    ▶ csrf ▶ auth ▶ handler`, and can't be changed.
 //! 2. Headers, the strict CSP, the host check, isolation and CSRF are on unless somebody says
 //!    otherwise.
 //! 3. What depends on what is checked when the stack is built: all mistakes are reported at once.
@@ -23,6 +23,7 @@
 //! | canonical | 301, 403 | |
 //! | isolation | 403 | |
 //! | session | never | [`Session`](donjon_core::session::Session), not loaded until touched |
+//! | messages | never | [`Messages`](crate::messages::Messages), not read until touched |
 //! | csrf | 403 with a reason | [`CsrfToken`](crate::csrf::CsrfToken) |
 //! | auth | never | [`Auth`](crate::auth::Auth), which asks when it is asked |
 //!
@@ -63,7 +64,8 @@ use std::sync::Arc;
 
 use donjon_core::account::DynAccountStore;
 use donjon_core::origin::SitePolicy;
-use donjon_core::session::DynSessionStore;
+use donjon_core::secret::Keys;
+use donjon_core::session::{DynSessionStore, DynUserSessions};
 #[cfg(feature = "axum")]
 use donjon_core::visit::Words;
 
@@ -75,6 +77,7 @@ use crate::csrf::{CsrfLayer, CsrfPolicy};
 use crate::headers::HeadersPolicy;
 use crate::https::HttpsPolicy;
 use crate::isolation::IsolationPolicy;
+use crate::messages::{MessagesLayer, MessagesPolicy};
 use crate::session::{SessionLayer, SessionPolicy};
 
 mod dress;
@@ -98,8 +101,10 @@ pub struct StackBuilder {
     cors: Option<CorsPolicy>,
     isolation: Option<IsolationPolicy>,
     csrf: CsrfPolicy,
-    sessions: Option<(SessionPolicy, Arc<dyn DynSessionStore>)>,
+    sessions: Option<SessionLayer>,
     accounts: Option<(AuthPolicy, Arc<dyn DynAccountStore>)>,
+    user_sessions: Option<Arc<dyn DynUserSessions>>,
+    messages: Option<MessagesPolicy>,
 }
 
 impl StackBuilder {
@@ -155,13 +160,35 @@ impl StackBuilder {
 
     /// Gives every visitor a session, kept in this store.
     pub fn sessions(mut self, policy: SessionPolicy, store: Arc<dyn DynSessionStore>) -> Self {
-        self.sessions = Some((policy, store));
+        self.sessions = Some(SessionLayer::new(policy, store));
+        self
+    }
+
+    /// Gives every visitor a session, kept in its cookie and signed with these keys. Django: the engine
+    /// `signed_cookies`. See [`CookieSessions`](donjon_core::session::CookieSessions) for what that
+    /// gives up.
+    pub fn sessions_in_cookie(mut self, policy: SessionPolicy, keys: &Keys) -> Self {
+        self.sessions = Some(SessionLayer::in_cookie(policy, keys));
         self
     }
 
     /// Recognises the users of this store. Needs [`StackBuilder::sessions`].
     pub fn accounts(mut self, policy: AuthPolicy, accounts: Arc<dyn DynAccountStore>) -> Self {
         self.accounts = Some((policy, accounts));
+        self
+    }
+
+    /// Lists the sessions of each user here, for them to see and to end:
+    /// [`Auth::sessions`](crate::auth::Auth::sessions). Needs [`StackBuilder::accounts`].
+    pub fn user_sessions(mut self, list: Arc<dyn DynUserSessions>) -> Self {
+        self.user_sessions = Some(list);
+        self
+    }
+
+    /// Shows visitors one-time notices. Needs [`StackBuilder::sessions`], unless the policy keeps
+    /// messages in the cookie alone.
+    pub fn messages(mut self, policy: MessagesPolicy) -> Self {
+        self.messages = Some(policy);
         self
     }
 
@@ -174,7 +201,13 @@ impl StackBuilder {
         if !mistakes.is_empty() {
             return Err(StackErrors(mistakes));
         }
+        let session_cookie = self.sessions.as_ref().map(|layer| layer.policy().cookie_settings());
+        let messages = self.messages.map(|policy| match session_cookie {
+            Some(cookie) => policy.beside(cookie),
+            None => policy,
+        });
         let rooms = Rooms {
+            messages: messages.map(MessagesLayer::new),
             headers: self.headers,
             csp: self.csp,
             dress: None,
@@ -183,12 +216,16 @@ impl StackBuilder {
             canonical: self.canonical,
             cors: self.cors,
             isolation: self.isolation,
-            sessions: self.sessions.map(|(policy, store)| SessionLayer::new(policy, store)),
+            sessions: self.sessions,
             csrf: None,
             auth: None,
             words: None,
         };
         let auth = self.accounts.map(|(policy, store)| AuthLayer::new(policy, store));
+        let auth = match self.user_sessions {
+            Some(list) => auth.map(|auth| auth.user_sessions(list)),
+            None => auth,
+        };
         Ok(Stack(StackLayer::new(rooms, CsrfLayer::new(self.csrf), auth)))
     }
 
@@ -197,10 +234,17 @@ impl StackBuilder {
         if self.sessions.is_none() && self.accounts.is_some() {
             mistakes.push(StackError::AccountsWithoutSessions);
         }
+        if self.accounts.is_none() && self.user_sessions.is_some() {
+            mistakes.push(StackError::UserSessionsWithoutAccounts);
+        }
         if self.sessions.is_none() && self.csrf.needs_session() {
             mistakes.push(StackError::CsrfWithoutSessions);
         }
-        let session_cookie = self.sessions.as_ref().map(|(policy, _)| policy.cookie_name());
+        let in_session = |policy: &MessagesPolicy| policy.keeps_in().needs_session();
+        if self.sessions.is_none() && self.messages.as_ref().is_some_and(in_session) {
+            mistakes.push(StackError::MessagesWithoutSessions);
+        }
+        let session_cookie = self.sessions.as_ref().map(|layer| layer.policy().cookie_name());
         if let (Some(bound), Some(cookie)) = (self.csrf.bound_cookie(), session_cookie)
             && bound != cookie
         {
@@ -208,6 +252,10 @@ impl StackBuilder {
                 bound: bound.to_owned(),
                 cookie: cookie.to_owned(),
             });
+        }
+        let in_cookie = self.sessions.as_ref().is_some_and(SessionLayer::is_in_cookie);
+        if in_cookie && self.csrf.bound_cookie().is_some() {
+            mistakes.push(StackError::CsrfBoundToValues);
         }
         mistakes
     }
@@ -219,8 +267,15 @@ impl StackBuilder {
 pub enum StackError {
     /// Users are recognised by their session, and there are none.
     AccountsWithoutSessions,
+    /// The sessions of users are to be listed, and there are no users.
+    UserSessionsWithoutAccounts,
     /// The CSRF policy keeps its secret in the session or binds its tokens to it, and there are none.
     CsrfWithoutSessions,
+    /// Messages that the cookie has no room for go into the session, and there are none.
+    MessagesWithoutSessions,
+    /// The CSRF policy binds its tokens to the session's cookie, and that has the session itself: each
+    /// change of a value would end all tokens.
+    CsrfBoundToValues,
     /// The CSRF policy binds its tokens to another cookie than the session's.
     CsrfBoundElsewhere {
         /// The cookie that the tokens are bound to.
@@ -236,8 +291,18 @@ impl fmt::Display for StackError {
             Self::AccountsWithoutSessions => {
                 f.write_str("accounts need sessions: call StackBuilder::sessions too")
             }
+            Self::UserSessionsWithoutAccounts => {
+                f.write_str("a list of users' sessions needs users: call StackBuilder::accounts too")
+            }
             Self::CsrfWithoutSessions => f.write_str(
                 "the CSRF policy needs sessions: call StackBuilder::sessions too, or keep the secret in a cookie",
+            ),
+            Self::MessagesWithoutSessions => f.write_str(
+                "messages need sessions: call StackBuilder::sessions too, or keep them in Storage::Cookie",
+            ),
+            Self::CsrfBoundToValues => f.write_str(
+                "CSRF tokens are bound to the session's cookie, and sessions_in_cookie changes it with every value: keep \
+                 sessions in a store, or take CsrfPolicy::default",
             ),
             Self::CsrfBoundElsewhere { bound, cookie } => write!(
                 f,
@@ -291,6 +356,8 @@ impl Stack {
             csrf: CsrfPolicy::default(),
             sessions: None,
             accounts: None,
+            user_sessions: None,
+            messages: None,
         }
     }
 
@@ -344,5 +411,8 @@ mod tests {
         assert!(hardened().sessions(SessionPolicy::hardened(), sessions()).build().is_ok());
         assert!(hardened().sessions(SessionPolicy::default(), sessions()).build().is_err());
         assert!(hardened().build().is_err());
+        let keys = Keys::new("key");
+        assert!(hardened().sessions_in_cookie(SessionPolicy::hardened(), &keys).build().is_err());
+        assert!(builder().sessions_in_cookie(SessionPolicy::hardened(), &keys).build().is_ok());
     }
 }

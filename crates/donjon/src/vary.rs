@@ -2,23 +2,41 @@
 //!
 //! Stops: a shared cache that hands one visitor's page to another (CVE-2014-0473, CVE-2026-35192).
 
-use http::{HeaderMap, HeaderValue, header};
+use http::header::{self, Entry};
+use http::{HeaderMap, HeaderValue};
 
 /// Adds `name` to `Vary`, unless it or `*` is there already. Names compare without case.
 pub(crate) fn add(headers: &mut HeaderMap, name: &'static str) {
-    let Some(first) = headers.get(header::VARY) else {
-        headers.insert(header::VARY, HeaderValue::from_static(name));
-        return;
+    let mut present = match headers.entry(header::VARY) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(HeaderValue::from_static(name));
+            return;
+        }
+        Entry::Occupied(present) => present,
     };
-    let is = |entry: &[u8]| entry == b"*" || entry.eq_ignore_ascii_case(name.as_bytes());
-    let there = headers.get_all(header::VARY).iter().any(|value| entries(value).any(is));
-    let added = (!there).then_some(name.as_bytes());
-    let listed: Vec<&[u8]> = entries(first).chain(added).collect();
-    // Only the first of several is replaced: what else a response varies with stays.
-    let joined = HeaderValue::from_bytes(&listed.join(&b", "[..]));
-    if let (Ok(joined), Some(first)) = (joined, headers.get_mut(header::VARY)) {
-        *first = joined;
+    if *present.get() == *name {
+        return;
     }
+    let is = |entry: &[u8]| entry == b"*" || entry.eq_ignore_ascii_case(name.as_bytes());
+    let there = present.iter().any(|value| entries(value).any(is));
+    let added = (!there).then_some(name.as_bytes());
+    // Only the first of several is replaced: what else a response varies with stays.
+    if let Ok(joined) = HeaderValue::try_from(joined(present.get(), added)) {
+        *present.get_mut() = joined;
+    }
+}
+
+/// The names in a header and one more, a comma between two of them.
+fn joined(first: &HeaderValue, added: Option<&[u8]>) -> Vec<u8> {
+    let room = first.len() + added.map_or(0, |name| name.len() + 2);
+    let mut joined = Vec::with_capacity(room);
+    for name in entries(first).chain(added) {
+        if !joined.is_empty() {
+            joined.extend_from_slice(b", ");
+        }
+        joined.extend_from_slice(name);
+    }
+    joined
 }
 
 /// The names in one header.

@@ -11,8 +11,8 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use donjon::auth::{
-    Auth, AuthError, AuthLayer, AuthPolicy, BACKEND, CurrentUser, LoggedIn, LoginRequiredLayer,
-    PermissionPolicy, PermissionRequiredLayer, SafeNext, UserPassesTestLayer,
+    Auth, AuthError, AuthLayer, AuthPolicy, BACKEND, CurrentUser, LogOut, LoggedIn,
+    LoginRequiredLayer, PermissionPolicy, PermissionRequiredLayer, SafeNext, UserPassesTestLayer,
 };
 use donjon::csrf::CsrfToken;
 use donjon::host::HostLayer;
@@ -134,7 +134,7 @@ async fn as_bob(auth: Auth) -> Result<String, AuthError> {
     let bob = auth.authenticate("bob", PASSWORD).await?.unwrap();
     auth.login(&bob).await?;
     let after = auth.permissions().await?;
-    auth.logout().await?;
+    assert_eq!(auth.logout().await?, LogOut::Complete);
     let (nobody, nothing) = (auth.permissions().await?, auth.has_perms([]).await?);
     Ok(format!("{before:?} {after:?} {nobody:?} {nothing}"))
 }
@@ -153,7 +153,9 @@ async fn login(
 }
 
 async fn logout(auth: Auth) -> Result<&'static str, AuthError> {
-    auth.logout().await?;
+    if auth.logout().await? == LogOut::Unconfirmed {
+        return Ok("unconfirmed");
+    }
     let user = auth.user().await?;
     Ok(if user.is_none() { "out" } else { "still in" })
 }
@@ -829,4 +831,42 @@ async fn an_auth_prints_nothing_of_its_user() {
     let mut alice = site.logged_in("alice").await.on(&router);
     let text = alice.get("/").await.text;
     assert!(text.contains("alice") && !text.contains("pbkdf2"), "{text}");
+}
+
+#[tokio::test]
+async fn rule_4_a_log_out_that_comes_second_is_no_failure_and_says_what_it_knows() {
+    let site = Site::new().await;
+    let browser = site.logged_in("alice").await;
+    let (mut first, mut second) = (browser.clone(), browser);
+    assert_eq!(first.get("/logout").await.text, "out");
+    let reply = second.get("/logout").await;
+    assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "out"));
+}
+
+#[tokio::test]
+async fn rule_4_a_log_out_whose_row_went_meanwhile_is_not_confirmed() {
+    let site = Site::new().await;
+    let mut browser = site.logged_in("alice").await;
+    site.sessions.others_delete_first();
+    let reply = browser.get("/logout").await;
+    assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "unconfirmed"));
+    assert_eq!(browser.cookie("sessionid"), None);
+}
+
+#[tokio::test]
+async fn rule_4_a_log_in_begins_the_sessions_absolute_age_anew() {
+    let sessions = Sessions::default();
+    let clock = Clock::fixed(NOW);
+    let policy_of_sessions = SessionPolicy::default().absolute_age(Duration::from_secs(3_600));
+    let layer = SessionLayer::new(policy_of_sessions.clock(clock.clone()), sessions.clone());
+    let router =
+        pages().layer(AuthLayer::new(policy(&Keys::new(KEY)), people().await)).layer(layer);
+    let mut browser = Browser::new(&router);
+    browser.get("/keep/tea").await;
+    clock.advance(Duration::from_secs(1_800));
+    assert_eq!(log_in(&mut browser, "alice").await, "alice");
+    clock.advance(Duration::from_secs(3_599));
+    assert_eq!(browser.get("/who").await.text, "alice");
+    clock.advance(Duration::from_secs(1));
+    assert_ne!(browser.get("/who").await.text, "alice");
 }

@@ -14,7 +14,7 @@ use donjon_core::cookie::{CookieError, CookieSettings, SameSite, Transport};
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{Scheme, SitePolicy, TrustedOrigins};
 use donjon_core::session::{
-    Creation, Deletion, Lifetime, MemorySessions, Session, SessionContext, SessionKey,
+    Creation, Deletion, Engine, Lifetime, MemorySessions, Session, SessionContext, SessionKey,
     SessionRecord, SessionStore, StoreError, Stored, Update, Version,
 };
 use http::{Request, Response, StatusCode, header};
@@ -729,9 +729,9 @@ impl SessionStore for Counting {
 }
 
 fn session(store: &Arc<Counting>, key: Option<SessionKey>) -> Session {
-    let lifetime = Lifetime { seconds: 3_600, at_browser_close: false };
-    let store = Arc::clone(store) as _;
-    Session::new(Arc::new(SessionContext { store, lifetime, clock: Clock::system() }), key)
+    let lifetime = Lifetime::idle(3_600);
+    let engine = Engine::from(Arc::clone(store));
+    Session::new(Arc::new(SessionContext { engine, lifetime, clock: Clock::system() }), key)
 }
 
 async fn send_in(session: &Session, mut request: Request<Full<Bytes>>) -> Reply {

@@ -42,7 +42,7 @@ const ROOMS: &[(&str, u8, &[&str])] = &[
     // A form has the hidden field of the token, and the limits of its body.
     ("form", 3, &["csrf"]),
     // What a template needs.
-    ("page", 3, &["csrf", "csp", "names"]),
+    ("page", 3, &["csrf", "csp", "messages", "names", "session"]),
     ("stack", 4, &[]),
     // Routes are served inside a stack.
     ("routes", 4, &["stack"]),
@@ -80,6 +80,8 @@ const RESERVED: &[Reserved] = &[
             "donjon/canonical.rs",
             // The guard of a route is a layer of its own beside the one that finds the user.
             "donjon/auth/guard.rs",
+            // One transaction for a request.
+            "donjon-db/guard/request/layer.rs",
             // Not a layer but what stands behind them: a service that receives reports.
             "donjon/csp/report/endpoint.rs",
             // The probe and the accept loop call the router as a tower service.
@@ -125,6 +127,8 @@ const RESERVED: &[Reserved] = &[
             // Django's filters: what they give back is markup, or was before they cut it.
             "donjon-html/template/filter.rs",
             "donjon-html/template/filter/",
+            // Markup that the site itself has signed.
+            "donjon/messages/codec.rs",
             // A literal of a template is its author's text, as in Django.
             "donjon-html/template/expression.rs",
         ],

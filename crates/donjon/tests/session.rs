@@ -14,6 +14,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use donjon::session::{Saving, SessionFailure, SessionHandle, SessionLayer, SessionPolicy};
 use donjon_core::clock::Clock;
+use donjon_core::secret::Keys;
 use donjon_core::session::{Expiry, SessionKey, SessionStore};
 use http::{HeaderValue, Request, StatusCode, header};
 use site::{Browser, NOW, Reply, SECRET_OF_THE_STORE, Sessions};
@@ -79,7 +80,8 @@ async fn write_and_answer(
 }
 
 async fn flush(session: SessionHandle) -> Result<(), SessionFailure> {
-    Ok(session.flush().await?)
+    session.flush().await?;
+    Ok(())
 }
 
 async fn cycle(session: SessionHandle) -> Result<(), SessionFailure> {
@@ -576,4 +578,129 @@ async fn without_the_layer_a_handler_that_takes_a_session_is_500() {
     let router = Router::new().route("/", get(read));
     let reply = Browser::new(&router).get("/").await;
     assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// A site that keeps sessions in their cookie.
+fn in_cookies(policy: SessionPolicy, clock: &Clock) -> Browser {
+    let layer = SessionLayer::in_cookie(policy.clock(clock.clone()), &Keys::new("secret"));
+    let router = Router::new()
+        .route("/untouched", get(async || "untouched"))
+        .route("/read", get(read))
+        .route("/write/{value}", get(write))
+        .route("/grow/{times}", get(grow))
+        .route("/cycle", get(cycle))
+        .route("/flush", get(flush))
+        .layer(layer);
+    Browser::new(&router)
+}
+
+/// Puts a value in that does not compress.
+async fn grow(session: SessionHandle, Path(times): Path<usize>) -> Result<(), SessionFailure> {
+    let keys: Vec<_> = (0..times).map(|_| SessionKey::random().expose().to_owned()).collect();
+    Ok(session.insert("grown", &keys).await?)
+}
+
+#[tokio::test]
+async fn rule_8_a_session_in_its_cookie_comes_back_and_is_sent_when_it_changed() {
+    let clock = Clock::fixed(NOW);
+    let mut browser = in_cookies(SessionPolicy::default(), &clock);
+    let reply = browser.get("/write/tea").await;
+    assert!(set(&reply).starts_with("sessionid=eyJ2YWx1ZSI6InRlYSJ9:"), "{}", set(&reply));
+    assert!(set(&reply).contains("; Max-Age=1209600;") && reply.varies("cookie"));
+    for path in ["/untouched", "/read"] {
+        assert_eq!(set(&browser.get(path).await), "", "{path}");
+    }
+    assert_eq!(browser.get("/read").await.text, "tea");
+    clock.advance(Duration::from_secs(60));
+    let before = browser.cookie("sessionid");
+    browser.get("/cycle").await;
+    assert_ne!(browser.cookie("sessionid"), before);
+    assert_eq!(browser.get("/read").await.text, "tea");
+    assert_eq!(set(&browser.get("/flush").await), DELETED);
+    assert_eq!(browser.get("/read").await.text, "");
+}
+
+#[tokio::test]
+async fn rule_8_a_forged_or_old_cookie_is_no_session_and_goes() {
+    let clock = Clock::fixed(NOW);
+    let mut browser = in_cookies(SessionPolicy::default(), &clock);
+    browser.get("/write/tea").await;
+    let cookie = browser.cookie("sessionid").unwrap();
+    let mut forger = browser.clone().with_cookie("sessionid", format!("x{cookie}"));
+    let reply = forger.get("/read").await;
+    assert_eq!((reply.text.as_str(), set(&reply)), ("", DELETED));
+    clock.advance(Duration::from_secs(60 * 60 * 24 * 14));
+    let reply = browser.get("/read").await;
+    assert_eq!((reply.text.as_str(), set(&reply)), ("", DELETED));
+}
+
+#[tokio::test]
+async fn rule_8_a_session_too_big_for_its_cookie_is_told_and_the_old_one_stays() {
+    let mut browser = in_cookies(SessionPolicy::default(), &Clock::fixed(NOW));
+    browser.get("/write/tea").await;
+    let reply = browser.get("/grow/50").await;
+    assert_eq!(reply.status, StatusCode::OK);
+    let reply = browser.get("/grow/200").await;
+    assert_eq!((reply.status, set(&reply)), (StatusCode::INTERNAL_SERVER_ERROR, ""));
+    assert_eq!(browser.get("/read").await.text, "tea");
+}
+
+#[tokio::test]
+async fn rule_9_neither_row_nor_cookie_outlives_the_absolute_age() {
+    let day = Duration::from_secs(86_400);
+    let policy = SessionPolicy::default().absolute_age(day).saving(Saving::EveryRequest);
+    let site = Site::new(policy);
+    let mut browser = site.browser();
+    let reply = browser.get("/write/tea").await;
+    assert!(set(&reply).contains("; Max-Age=86400;"), "{}", set(&reply));
+    site.clock.advance(day / 2);
+    let reply = browser.get("/read").await;
+    assert!(set(&reply).contains("; Max-Age=43200;"), "{}", set(&reply));
+    let record = site.store.record(&browser.cookie("sessionid").unwrap()).await.unwrap();
+    assert_eq!(record.expires, NOW.plus_seconds(86_400));
+    site.clock.advance(day / 2);
+    let reply = browser.get("/read").await;
+    assert_eq!((reply.text.as_str(), set(&reply)), ("", DELETED));
+}
+
+#[tokio::test]
+async fn rule_9_the_absolute_age_ends_with_the_browser_where_the_session_does() {
+    let policy = SessionPolicy::default().absolute_age(Duration::from_secs(86_400));
+    let reply = Site::new(policy.expire_at_browser_close()).browser().get("/write/1").await;
+    assert!(!set(&reply).contains("Max-Age"), "{}", set(&reply));
+}
+
+/// Asks as that browser.
+async fn read_as(browser: &mut Browser, user_agent: &str) -> Reply {
+    let request = Request::get("/read").header(header::USER_AGENT, user_agent);
+    browser.send(request, Body::empty()).await
+}
+
+#[tokio::test]
+async fn rule_10_a_stolen_cookie_is_worth_nothing_in_another_browser() {
+    const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+    const NEWER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:146.0) Gecko/20100101 Firefox/146.0";
+    for (policy, stolen) in
+        [(SessionPolicy::default().bind_user_agent(), ""), (SessionPolicy::default(), "tea")]
+    {
+        let site = Site::new(policy);
+        let mut browser = site.browser();
+        let request = Request::get("/write/tea").header(header::USER_AGENT, FIREFOX);
+        browser.send(request, Body::empty()).await;
+        for other in ["curl/8.14.1", ""] {
+            assert_eq!(read_as(&mut browser.clone(), other).await.text, stolen, "{other}");
+        }
+        assert_eq!(browser.clone().get("/read").await.text, stolen);
+        assert_eq!(read_as(&mut browser, NEWER).await.text, "tea", "the visitor's own stays");
+    }
+}
+
+#[tokio::test]
+async fn the_age_is_the_cookies_and_the_sessions() {
+    let site = Site::new(SessionPolicy::default().age(Duration::from_secs(600)));
+    let mut browser = site.browser();
+    let reply = browser.get("/write/tea").await;
+    assert!(set(&reply).contains("; Max-Age=600;"), "{}", set(&reply));
+    site.clock.advance(Duration::from_secs(600));
+    assert_eq!(browser.get("/read").await.text, "");
 }

@@ -138,6 +138,7 @@ async fn rule_1_a_refused_host_gets_all_headers() {
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{host}");
         assert_guarded(&reply, host);
         assert_eq!(reply.header("access-control-allow-origin"), "", "the host comes before CORS");
+        assert!(!reply.varies("origin"), "{host}");
         assert_eq!(reply.header("cache-control"), "no-store");
     }
 }
@@ -184,6 +185,18 @@ async fn rule_1_a_strangers_script_may_read_nothing() {
             (StatusCode::OK, "")
         );
         assert!(reply.varies("origin"), "or a cache answers the friend with this");
+    }
+}
+
+#[tokio::test]
+async fn rule_1_a_path_that_cors_does_not_reach_is_the_same_for_all_origins() {
+    let form_only = |builder: StackBuilder| {
+        builder.cors(CorsPolicy::new([FRIEND]).allow_path("/form").build().unwrap())
+    };
+    let site = Site::new(form_only).await;
+    for (path, varies) in [("/", false), ("/form", true)] {
+        let reply = site.browser().send(from_friend(Method::GET, path), Body::empty()).await;
+        assert_eq!((reply.status, reply.varies("origin")), (StatusCode::OK, varies), "{path}");
     }
 }
 

@@ -25,6 +25,7 @@ pub mod assets;
 pub mod attack;
 pub mod attacker;
 pub mod check;
+pub mod clear;
 pub mod items;
 pub mod key;
 pub mod ledger;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bank::check::{CheckOptions, check};
+use bank::clear::clear;
 use bank::options::{Command, Options, USAGE};
 use bank::people::PEOPLE;
 use bank::site::table;
@@ -23,6 +24,7 @@ async fn main() -> ExitCode {
         }
         Ok(Command::Routes) => show_routes(),
         Ok(Command::Check(options, database)) => look(&options, &database).await,
+        Ok(Command::ClearSessions(database)) => clear_sessions(&database).await,
         Ok(Command::Run(options)) => run(&options).await,
         Err(error) => fail(&error),
     }
@@ -53,6 +55,16 @@ async fn look(options: &CheckOptions, database: &Path) -> ExitCode {
         _ => drop(writeln!(io::stdout(), "{text}")),
     }
     if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+async fn clear_sessions(database: &Path) -> ExitCode {
+    match clear(database, std::env::var("BANK_SECRET_KEY").ok()).await {
+        Ok(cleared) => {
+            println!("{cleared} expired sessions removed");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&error),
+    }
 }
 
 async fn run(options: &Options) -> ExitCode {

@@ -16,6 +16,8 @@ Usage: bank [OPTIONS]
        bank routes             what the bank answers, and what protects it
        bank check [--deploy] [--format text|json|sarif] [--fail-level LEVEL]
                                what is wrong with the bank; exits with 1 for an ERROR or worse
+       bank [--database FILE] clearsessions
+                               removes the sessions that are over; for cron
 
 Options:
   --port PORT            the bank's port; 0 is any free one   [BANK_PORT, default 8000]
@@ -64,6 +66,8 @@ pub enum Command {
     Routes,
     /// Look for what is wrong with the bank whose database this is.
     Check(CheckOptions, PathBuf),
+    /// Remove the sessions that are over from this database.
+    ClearSessions(PathBuf),
     /// Open the bank.
     Run(Options),
 }
@@ -122,6 +126,10 @@ impl Options {
             if argument == "routes" {
                 return Ok(Command::Routes);
             }
+            if argument == "clearsessions" {
+                let rest = arguments.next().map(OptionsError::Unknown);
+                return rest.map_or(Ok(Command::ClearSessions(options.database)), Err);
+            }
             let (name, value) = match argument.split_once('=') {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
                 None => (argument, None),
@@ -176,6 +184,8 @@ mod tests {
         assert_eq!(parse(&arguments, &environment), Ok(Command::Run(expected)));
         assert_eq!(parse(&["--port", "3", "--help"], &[]), Ok(Command::Help));
         assert_eq!(parse(&["routes"], &[]), Ok(Command::Routes));
+        let clear = Command::ClearSessions("y".into());
+        assert_eq!(parse(&["--database", "y", "clearsessions"], &[]), Ok(clear));
         let check = Command::Check(CheckOptions::default(), "x".into());
         assert_eq!(parse(&["check"], &[("BANK_DATABASE", "x")]), Ok(check));
     }

@@ -12,6 +12,7 @@ use donjon::cors::CorsPolicy;
 use donjon::csp::report::CspReports;
 use donjon::csp::{CspErrors, CspPolicy};
 use donjon::csrf::CsrfPolicy;
+use donjon::messages::MessagesPolicy;
 use donjon::routes::{RouteTable, Routes, RoutesErrors};
 use donjon::session::SessionPolicy;
 use donjon::stack::{Stack, StackErrors};
@@ -122,6 +123,7 @@ pub fn stack(
         .csp(csp)
         .cors(readers(&bank.app_url)?)
         .csrf(csrf)
+        .messages(MessagesPolicy::new(keys))
         .accounts(auth, bank.accounts.clone());
     Ok(stack.build()?)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::SessionData;
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixTime};
 use crate::secret::Keys;
 use crate::signing::{Compress, SigningError, TimestampSigner};
 
@@ -26,6 +26,9 @@ impl std::error::Error for SuspiciousSession {}
 impl SessionCodec {
     /// The salt of every built-in server-side engine of Django.
     pub const SALT: &'static str = "django.contrib.sessions.SessionStore";
+
+    /// The salt of Django's sessions that are kept in their cookie.
+    pub const COOKIE_SALT: &'static str = "django.contrib.sessions.backends.signed_cookies";
 
     /// A codec with these keys and [`SessionCodec::SALT`].
     #[must_use]
@@ -61,12 +64,21 @@ impl SessionCodec {
         let payload = self.0.unsign_payload(text, None).map_err(SuspiciousSession)?;
         SessionData::from_payload(&payload).map_err(SuspiciousSession)
     }
+
+    /// The values back from signed text, and when it was signed, in whole seconds.
+    ///
+    /// # Errors
+    /// As [`SessionCodec::decode`].
+    pub fn decode_dated(&self, text: &str) -> Result<(SessionData, UnixTime), SuspiciousSession> {
+        let (payload, signed_at) = self.0.unsign_dated_payload(text).map_err(SuspiciousSession)?;
+        let data = SessionData::from_payload(&payload).map_err(SuspiciousSession)?;
+        Ok((data, signed_at))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixTime;
 
     fn codec() -> SessionCodec {
         let keys = Keys::new("donjon-test-secret-key-0123456789abcdefghijklmnopqrstuvwxyz")

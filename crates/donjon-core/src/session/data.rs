@@ -50,6 +50,12 @@ impl SessionData {
         self.0.is_empty()
     }
 
+    /// How many bytes its names and values have, as JSON has them.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.0.iter().map(|(name, raw)| name.len() + raw.get().len()).sum()
+    }
+
     /// The names of the values.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -98,6 +104,12 @@ impl SessionData {
     /// Takes the value of this name out, and tells whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
         self.contains(name) && Arc::make_mut(&mut self.0).shift_remove(name).is_some()
+    }
+
+    /// Those of the values that have one of these names.
+    pub(super) fn only(&self, names: &[&str]) -> Self {
+        let named = self.0.iter().filter(|(name, _)| names.contains(&name.as_str()));
+        Self(Arc::new(named.map(|(name, raw)| (name.clone(), raw.clone())).collect()))
     }
 
     /// These values, and over them what became of `before` in `after`: names that are new, changed or

@@ -5,28 +5,36 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+use super::engine::Saving;
+use super::expiry::{BEGUN, EXPIRY};
 use super::{
-    BadExpiry, Creation, Deletion, DynSessionStore, Expires, Expiry, Lifetime, SessionData,
-    SessionKey, SessionRecord, StoreError, Stored, Update, Version,
+    AgentFamily, BadExpiry, Deletion, Engine, Expires, Expiry, Lifetime, SessionData, SessionKey,
+    SessionRecord, StoreError, Stored, Update, Version,
 };
 use crate::clock::{Clock, UnixTime};
-
-/// How often [`Session::create`] draws another key before it gives up: two clashes of 165 random bits
-/// mean that the randomness or the store is broken.
-const MAX_KEY_CLASHES: usize = 8;
+use crate::event::Event;
 
 /// How often [`Session::save`] puts its changes over those of others before it gives up.
 const MAX_SAVE_RACES: usize = 16;
 
-const EXPIRY: &str = "_session_expiry";
+/// The name of the family of browsers that a session is bound to. Django does not know it, and leaves
+/// it alone.
+const AGENT: &str = "_donjon_agent";
+
+/// The name that marks a row which its session has left for another key: see [`Session::cycle_key`].
+const LEFT: &str = "_donjon_left";
+
+/// What no visitor's values are: [`Session::clear`] keeps it.
+const MARKS: [&str; 2] = [BEGUN, AGENT];
+
 const TEST_COOKIE: &str = "testcookie";
 
 /// What all sessions of a site have in common.
+#[derive(Debug)]
 pub struct SessionContext {
     /// Where they are kept.
-    pub store: Arc<dyn DynSessionStore>,
+    pub engine: Engine,
     /// How long they last.
     pub lifetime: Lifetime,
     /// What time it is.
@@ -42,6 +50,8 @@ pub struct Session(Arc<Inner>);
 
 struct Inner {
     context: Arc<SessionContext>,
+    /// The visitor's, where sessions are bound to it.
+    agent: Option<AgentFamily>,
     state: Mutex<State>,
 }
 
@@ -75,6 +85,13 @@ pub enum SessionError {
     Interrupted,
     /// The stored `_session_expiry` is neither a number nor a date.
     Expiry(BadExpiry),
+    /// The session is kept in its cookie, and a browser would drop one of that size. Nothing was saved.
+    TooBig {
+        /// What the values take, signed.
+        bytes: usize,
+        /// What there is room for.
+        room: usize,
+    },
 }
 
 impl fmt::Display for SessionError {
@@ -86,6 +103,10 @@ impl fmt::Display for SessionError {
                 "the session was deleted before the request completed: the user may have logged out in another request",
             ),
             Self::Expiry(error) => error.fmt(f),
+            Self::TooBig { bytes, room } => write!(
+                f,
+                "the session takes {bytes} bytes, and its cookie has room for {room}: keep less in it, or keep sessions in a store"
+            ),
         }
     }
 }
@@ -95,7 +116,7 @@ impl std::error::Error for SessionError {
         match self {
             Self::Store(error) => Some(error),
             Self::Value(_, error) => Some(error),
-            Self::Interrupted => None,
+            Self::Interrupted | Self::TooBig { .. } => None,
             Self::Expiry(error) => Some(error),
         }
     }
@@ -122,12 +143,35 @@ impl Session {
     /// The session of a request that sent `key`, or none.
     #[must_use]
     pub fn new(context: Arc<SessionContext>, key: Option<SessionKey>) -> Self {
-        Self(Arc::new(Inner { context, state: Mutex::new(State { key, ..State::default() }) }))
+        Self::begin_with(context, key, None)
+    }
+
+    /// The session of a request by such a browser: it finds none that was begun by another.
+    #[must_use]
+    pub fn bound(
+        context: Arc<SessionContext>,
+        key: Option<SessionKey>,
+        agent: AgentFamily,
+    ) -> Self {
+        Self::begin_with(context, key, Some(agent))
+    }
+
+    fn begin_with(
+        context: Arc<SessionContext>,
+        key: Option<SessionKey>,
+        agent: Option<AgentFamily>,
+    ) -> Self {
+        let state = Mutex::new(State { key, ..State::default() });
+        Self(Arc::new(Inner { context, agent, state }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // No code panics while it holds the lock, and the state is whole between any two statements.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.context.engine
     }
 
     fn now(&self) -> UnixTime {
@@ -145,18 +189,44 @@ impl Session {
                 (None, None) => return Ok(state.data.insert(SessionData::default()).clone()),
             }
         };
-        let found = self.0.context.store.load(&key, self.now()).await?;
+        let found = self.find(&key, self.now()).await?;
         let mut state = self.state();
         if let Some(data) = &state.data {
             return Ok(data.clone());
         }
-        match found.map(Base::from) {
+        match found {
             Some(base) => state.base = Some(base),
             // A key without a live row is somebody's wish: it must not become a key of ours.
             None => state.key = None,
         }
         let loaded = state.base.as_ref().map(|base| base.data.clone()).unwrap_or_default();
         Ok(state.data.insert(loaded).clone())
+    }
+
+    /// What is kept under `key` and had not expired at `at`, if it is this visitor's.
+    async fn find(&self, key: &SessionKey, at: UnixTime) -> Result<Option<Base>, StoreError> {
+        let lifetime = &self.0.context.lifetime;
+        let Some(stored) = self.engine().load(key, lifetime, at).await? else { return Ok(None) };
+        let data = &stored.record.data;
+        if data.contains(LEFT) || !self.is_the_visitors(data) {
+            return Ok(None);
+        }
+        if lifetime.is_over(data, self.now()) {
+            self.engine().delete(key).await?;
+            Event::SessionEnded.emit();
+            return Ok(None);
+        }
+        Ok(Some(Base::from(stored)))
+    }
+
+    /// Was the session begun by a browser like this one?
+    fn is_the_visitors(&self, data: &SessionData) -> bool {
+        let Some((agent, noted)) = self.0.agent.zip(data.text(AGENT)) else { return true };
+        let same = noted == agent.to_string();
+        if !same {
+            Event::SessionAgentChanged { noted: &noted, sent: &agent }.emit();
+        }
+        same
     }
 
     /// The value of this name.
@@ -193,9 +263,7 @@ impl Session {
         name: &str,
         value: &T,
     ) -> Result<(), SessionError> {
-        self.change(|data| data.insert(name, value))
-            .await?
-            .map_err(|error| SessionError::Value(name.to_owned(), error))
+        self.change(|data| insert(data, name, value)).await?
     }
 
     /// Takes the value of this name out, and tells whether there was one.
@@ -221,10 +289,10 @@ impl Session {
         Ok(value)
     }
 
-    /// Forgets all values; the key stays.
+    /// Forgets all values; the key stays, and so does the end of the session's absolute age.
     pub fn clear(&self) {
         let mut state = self.state();
-        state.data = Some(SessionData::default());
+        state.data = Some(state.data.take().unwrap_or_default().only(&MARKS));
         state.cleared = true;
         state.accessed = true;
         state.modified = true;
@@ -248,6 +316,21 @@ impl Session {
         self.state().key.clone()
     }
 
+    /// The key as the store keeps it, if there is one: see
+    /// [`SessionStore::kept_key`](super::SessionStore::kept_key). A session in its cookie has none.
+    #[must_use]
+    pub fn kept_key(&self) -> Option<SessionKey> {
+        self.0.context.engine.kept_key(&self.key()?)
+    }
+
+    /// Deletes another session of the same store, by the key that the store keeps it under.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn end_other(&self, kept: &SessionKey) -> Result<Deletion, SessionError> {
+        Ok(self.0.context.engine.delete_kept(kept).await?)
+    }
+
     /// When this session ends. `None` takes the site's settings again.
     ///
     /// # Errors
@@ -264,8 +347,11 @@ impl Session {
     /// # Errors
     /// [`SessionError::Store`], and [`SessionError::Expiry`] for a stored expiry that is none.
     pub async fn expires(&self) -> Result<Expires, SessionError> {
-        let stored: Option<Value> = self.get(EXPIRY).await?;
-        self.0.context.lifetime.expires(stored.as_ref(), self.now()).map_err(SessionError::Expiry)
+        self.expires_of(&self.load().await?)
+    }
+
+    fn expires_of(&self, data: &SessionData) -> Result<Expires, SessionError> {
+        self.0.context.lifetime.expires_of(data, self.now()).map_err(SessionError::Expiry)
     }
 
     /// Leaves a mark that shows on the next request whether the browser takes cookies.
@@ -286,106 +372,198 @@ impl Session {
 
     /// Gives the session a new key and keeps its values: the old key is worth nothing from now on.
     ///
-    /// To be called whenever a visitor gains rights, or a key planted before would gain them too.
+    /// To be called whenever a visitor gains rights, or a key planted before would gain them too. What
+    /// another request saves meanwhile under the old key comes along, or that request is told that it
+    /// was not saved. A session that is kept in its cookie has no key; it is saved anew.
     ///
     /// # Errors
     /// [`SessionError::Interrupted`] if the session was deleted meanwhile; it then stays deleted.
     /// [`SessionError::Store`], and [`SessionError::Expiry`].
     pub async fn cycle_key(&self) -> Result<(), SessionError> {
         self.load().await?;
-        let old = self.key();
+        let Some(old) = self.key() else { return self.create().await.map(drop) };
+        let known = self.known(&old).await?;
         self.create().await?;
-        let Some(old) = old else { return Ok(()) };
-        if self.0.context.store.delete(&old).await? == Deletion::Absent {
+        let left = self.leave(&old, known).await;
+        if let Err(SessionError::Interrupted) = left {
             // Who logged out in another request must not live on under the new key.
             self.flush().await?;
-            return Err(SessionError::Interrupted);
         }
-        Ok(())
+        left
     }
 
-    /// Deletes the session, in the store and here.
+    /// What is known of the row under `key`, looked at where nobody has yet.
+    async fn known(&self, key: &SessionKey) -> Result<Base, SessionError> {
+        let base = self.state().base.clone();
+        if let Some(base) = base {
+            return Ok(base);
+        }
+        self.rebase(key).await?;
+        self.state().base.clone().ok_or(SessionError::Interrupted)
+    }
+
+    /// Deletes a row that this session has left. It is marked first, over the state that is known, so
+    /// that nobody adds to it unseen between the last look and its deletion.
+    async fn leave(&self, old: &SessionKey, known: Base) -> Result<(), SessionError> {
+        let Engine::Store(store) = self.engine() else { return Ok(()) };
+        let mark = self.mark_of_leaving()?;
+        let mut known = known;
+        for _ in 0..MAX_SAVE_RACES {
+            match store.update(old, &mark, &known.version).await? {
+                Update::Saved(_) => return self.delete_left(old).await,
+                Update::Gone => return Err(SessionError::Interrupted),
+                Update::Changed => known = self.take_along(old, &known).await?,
+            }
+        }
+        Err(too_many_races())
+    }
+
+    /// Puts what was added under the old key since `known` to the values, and tells what is known now.
+    async fn take_along(&self, old: &SessionKey, known: &Base) -> Result<Base, SessionError> {
+        let theirs = self.find(old, LONG_AGO).await?.ok_or(SessionError::Interrupted)?;
+        let mut state = self.state();
+        let ours = state.data.take().unwrap_or_default();
+        state.data = Some(theirs.data.with_changes(&known.data, &ours));
+        Ok(theirs)
+    }
+
+    /// Saves what came along, if anything did.
+    async fn delete_left(&self, old: &SessionKey) -> Result<(), SessionError> {
+        let grown = {
+            let state = self.state();
+            state.data.as_ref() != state.base.as_ref().map(|base| &base.data)
+        };
+        if grown {
+            self.save().await?;
+        }
+        match self.engine().delete(old).await? {
+            Deletion::Deleted => Ok(()),
+            Deletion::Absent => Err(SessionError::Interrupted),
+        }
+    }
+
+    fn mark_of_leaving(&self) -> Result<SessionRecord, SessionError> {
+        let mut data = SessionData::default();
+        insert(&mut data, LEFT, &true)?;
+        Ok(SessionRecord { expires: self.expires_of(&data)?.at, data })
+    }
+
+    /// Counts the absolute age from now on, and binds the session to the browser of this request. To
+    /// be called when a user logs in; [`Session::cycle_key`] leaves both as they are.
     ///
     /// # Errors
     /// [`SessionError::Store`].
-    pub async fn flush(&self) -> Result<(), SessionError> {
-        self.clear();
-        if let Some(key) = self.key() {
-            self.0.context.store.delete(&key).await?;
-        }
+    pub async fn begin(&self) -> Result<(), SessionError> {
+        self.change(|data| MARKS.map(|mark| data.remove(mark))).await?;
+        self.mark_beginning()?;
+        self.bind()
+    }
+
+    /// Notes the beginning of a session that has none yet.
+    fn mark_beginning(&self) -> Result<(), SessionError> {
+        let now = self.now();
         let mut state = self.state();
+        match state.data.get_or_insert_default() {
+            data if self.0.context.lifetime.absolute.is_some() && !data.contains(BEGUN) => {
+                insert(data, BEGUN, &now.seconds())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes the browser of a session that is bound to none yet.
+    fn bind(&self) -> Result<(), SessionError> {
+        let Some(agent) = self.0.agent else { return Ok(()) };
+        let mut state = self.state();
+        let data = state.data.get_or_insert_default();
+        if data.contains(AGENT) { Ok(()) } else { insert(data, AGENT, &agent.to_string()) }
+    }
+
+    /// Deletes the session, in the store and here, and tells whether it was there:
+    /// [`Deletion::Absent`] says that another request deleted it meanwhile, or gave it another key,
+    /// under which it lives on.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn flush(&self) -> Result<Deletion, SessionError> {
+        if self.0.agent.is_some() {
+            // Who may not use the session may not end it either.
+            self.load().await?;
+        }
+        self.clear();
+        let deletion = match self.key() {
+            Some(key) => self.engine().delete(&key).await?,
+            None => Deletion::Deleted,
+        };
+        let mut state = self.state();
+        state.data = Some(SessionData::default());
         state.key = None;
         state.base = None;
-        Ok(())
+        Ok(deletion)
     }
 
     async fn record(&self) -> Result<SessionRecord, SessionError> {
-        let expires = self.expires().await?.at;
-        Ok(SessionRecord { data: self.load().await?, expires })
+        self.load().await?;
+        self.mark_beginning()?;
+        let data = self.load().await?;
+        Ok(SessionRecord { expires: self.expires_of(&data)?.at, data })
     }
 
     /// Puts the values under a new key.
-    async fn create(&self) -> Result<(), SessionError> {
+    async fn create(&self) -> Result<SessionKey, SessionError> {
+        self.load().await?;
+        self.bind()?;
         let record = self.record().await?;
-        for _ in 0..MAX_KEY_CLASHES {
-            let key = SessionKey::random();
-            if let Creation::Created(version) = self.0.context.store.create(&key, &record).await? {
-                let mut state = self.state();
-                state.key = Some(key);
-                state.modified = true;
-                state.cleared = false;
-                state.base = Some(Base { data: record.data, version });
-                return Ok(());
-            }
-        }
-        Err(SessionError::Store(StoreError::new("every new session key is taken")))
+        let (key, version) = self.engine().create(&record).await?;
+        self.state().modified = true;
+        Ok(self.saved(key, record, version))
     }
 
-    /// Writes the values to the store, under a new key if there is none, and tells the key.
+    fn saved(&self, key: SessionKey, record: SessionRecord, version: Version) -> SessionKey {
+        let mut state = self.state();
+        state.key = Some(key.clone());
+        state.cleared = false;
+        state.base = Some(Base { data: record.data, version });
+        key
+    }
+
+    /// Writes the values to where they are kept, under a new key if there is none, and tells the key.
     ///
     /// What other requests have written meanwhile stays, value by value; where both changed the same
     /// one, this session's counts.
     ///
     /// # Errors
     /// [`SessionError::Interrupted`] if the session was deleted meanwhile, [`SessionError::Store`],
-    /// and [`SessionError::Expiry`].
+    /// [`SessionError::Expiry`], and [`SessionError::TooBig`].
     pub async fn save(&self) -> Result<SessionKey, SessionError> {
-        let Some(key) = self.key() else {
-            self.create().await?;
-            return self.key().ok_or(SessionError::Interrupted);
-        };
+        let Some(key) = self.key() else { return self.create().await };
         for _ in 0..MAX_SAVE_RACES {
             let over = self.state().base.as_ref().map(|base| base.version.clone());
             if let Some(version) = over {
                 let record = self.record().await?;
-                match self.0.context.store.update(&key, &record, &version).await? {
-                    Update::Saved(version) => {
-                        let mut state = self.state();
-                        state.cleared = false;
-                        state.base = Some(Base { data: record.data, version });
-                        return Ok(key);
-                    }
-                    Update::Changed => {}
-                    Update::Gone => return Err(SessionError::Interrupted),
+                match self.engine().update(&key, &record, &version).await? {
+                    Saving::Saved(key, version) => return Ok(self.saved(key, record, version)),
+                    Saving::Changed => {}
+                    Saving::Gone => return Err(SessionError::Interrupted),
                 }
             }
             self.rebase(&key).await?;
         }
-        Err(SessionError::Store(StoreError::new("the session changes faster than it can be saved")))
+        Err(too_many_races())
     }
 
     /// Puts what changed here over what the store has now.
     async fn rebase(&self, key: &SessionKey) -> Result<(), SessionError> {
         // A row that has expired since is still written over, as in Django.
-        let found = self.0.context.store.load(key, UnixTime::from_micros(i64::MIN)).await?;
-        let theirs = Base::from(found.ok_or(SessionError::Interrupted)?);
+        let theirs = self.find(key, LONG_AGO).await?.ok_or(SessionError::Interrupted)?;
         let mut state = self.state();
         let ours = state.data.take();
+        let none = SessionData::default();
         state.data = Some(match (ours, &state.base) {
-            (Some(ours), _) if state.cleared => ours,
+            (Some(ours), _) if state.cleared => theirs.data.only(&MARKS).with_changes(&none, &ours),
             (Some(ours), base) => {
-                let before = base.as_ref().map(|base| base.data.clone()).unwrap_or_default();
-                theirs.data.with_changes(&before, &ours)
+                let before = base.as_ref().map_or(&none, |base| &base.data);
+                theirs.data.with_changes(before, &ours)
             }
             (None, _) => theirs.data.clone(),
         });
@@ -406,6 +584,21 @@ impl Session {
     }
 }
 
+/// Before anything expires.
+const LONG_AGO: UnixTime = UnixTime::from_micros(i64::MIN);
+
+fn too_many_races() -> SessionError {
+    SessionError::Store(StoreError::new("the session changes faster than it can be saved"))
+}
+
+fn insert<T: Serialize + ?Sized>(
+    data: &mut SessionData,
+    name: &str,
+    value: &T,
+) -> Result<(), SessionError> {
+    data.insert(name, value).map_err(|error| SessionError::Value(name.to_owned(), error))
+}
+
 impl From<Stored> for Base {
     fn from(stored: Stored) -> Self {
         Self { data: stored.record.data, version: stored.version }
@@ -417,3 +610,6 @@ impl fmt::Debug for Session {
         f.debug_struct("Session").field("ending", &self.ending()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

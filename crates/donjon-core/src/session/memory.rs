@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(test)]
+use std::task::{Context, Poll, Waker};
 
 use super::{
     Creation, Deletion, SessionKey, SessionRecord, SessionStore, StoreError, Stored, Update,
@@ -148,20 +150,19 @@ impl SessionStore for MemorySessions {
     }
 }
 
+/// The memory never waits, so its futures are ready at once.
+#[cfg(test)]
+pub(super) fn ready<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the memory waits for nothing"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::task::{Context, Poll, Waker};
-
     use super::*;
     use crate::session::SessionData;
-
-    /// The memory never waits, so its futures are ready at once.
-    fn ready<T>(future: impl Future<Output = T>) -> T {
-        match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => value,
-            Poll::Pending => panic!("the memory waits for nothing"),
-        }
-    }
 
     fn at(seconds: i64) -> UnixTime {
         UnixTime::from_seconds(seconds)

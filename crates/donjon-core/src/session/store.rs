@@ -37,6 +37,17 @@ impl SessionKey {
         (Self::MIN_LENGTH..=Self::MAX_LENGTH).contains(&length).then(|| Self(text.into()))
     }
 
+    /// The key of a session that is kept in its cookie: the signed values themselves.
+    pub(super) fn sealed(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// A key as a store keeps it, for stores that keep others than the cookies have.
+    #[must_use]
+    pub fn kept(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
     /// The key's text.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -170,6 +181,20 @@ pub trait SessionStore: Send + Sync + 'static {
     fn delete(&self, key: &SessionKey)
     -> impl Future<Output = Result<Deletion, StoreError>> + Send;
 
+    /// The key as the store keeps it: another one where keys are hashed. A list of sessions may hold it,
+    /// and it is worth nothing in a cookie where it differs from `key`.
+    fn kept_key(&self, key: &SessionKey) -> SessionKey {
+        key.clone()
+    }
+
+    /// Removes the record that the store keeps under `kept`: see [`SessionStore::kept_key`].
+    fn delete_kept(
+        &self,
+        kept: &SessionKey,
+    ) -> impl Future<Output = Result<Deletion, StoreError>> + Send {
+        self.delete(kept)
+    }
+
     /// Removes at most `limit` of the records that expired before `now`, and tells how many: fewer than
     /// `limit` when none is left. Django: `clearsessions`.
     fn clear_expired(
@@ -209,6 +234,15 @@ pub trait DynSessionStore: Send + Sync + 'static {
     /// See [`SessionStore::delete`].
     fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Deletion, StoreError>>;
 
+    /// See [`SessionStore::kept_key`].
+    fn kept_key(&self, key: &SessionKey) -> SessionKey;
+
+    /// See [`SessionStore::delete_kept`].
+    fn delete_kept<'a>(
+        &'a self,
+        kept: &'a SessionKey,
+    ) -> BoxFuture<'a, Result<Deletion, StoreError>>;
+
     /// See [`SessionStore::clear_expired`].
     fn clear_expired(
         &self,
@@ -245,6 +279,17 @@ impl<S: SessionStore> DynSessionStore for S {
 
     fn delete<'a>(&'a self, key: &'a SessionKey) -> BoxFuture<'a, Result<Deletion, StoreError>> {
         Box::pin(SessionStore::delete(self, key))
+    }
+
+    fn kept_key(&self, key: &SessionKey) -> SessionKey {
+        SessionStore::kept_key(self, key)
+    }
+
+    fn delete_kept<'a>(
+        &'a self,
+        kept: &'a SessionKey,
+    ) -> BoxFuture<'a, Result<Deletion, StoreError>> {
+        Box::pin(SessionStore::delete_kept(self, kept))
     }
 
     fn clear_expired(

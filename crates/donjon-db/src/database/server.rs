@@ -33,7 +33,7 @@ pub(super) async fn postgres(options: PgConnectOptions, limits: Limits) -> Resul
     let options = options.application_name("donjon").options([
         ("statement_timeout", millis(limits.statement)),
         ("idle_in_transaction_session_timeout", millis(IDLE_IN_TRANSACTION)),
-        ("default_transaction_isolation", "read\\ committed".into()),
+        ("default_transaction_isolation", "read committed".into()),
     ]);
     try_once(&options, limits).await?;
     Ok(pool(limits).connect_lazy_with(options))

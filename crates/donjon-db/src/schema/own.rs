@@ -4,18 +4,30 @@
 //! No index holds the identity of a violation, which is longer than an index may be on MariaDB:
 //! whoever adds one holds the lock on all.
 
-use sea_orm::sea_query::{ColumnDef, Index, Table, TableCreateStatement};
+use sea_orm::sea_query::{ColumnDef, Index, IndexCreateStatement, Table, TableCreateStatement};
 use sea_orm::{DbBackend, EntityName, Iden};
 
+use super::user_sessions;
+use crate::entity::user_session;
 use crate::entity::violation::{self, Column as Is};
 use crate::entity::violation_hour::{self, Column as Hour};
 
 /// The tables, by name.
-pub(crate) fn tables(backend: DbBackend) -> [(&'static str, TableCreateStatement); 2] {
+pub(crate) fn tables(backend: DbBackend) -> [(&'static str, TableCreateStatement); 3] {
     [
         (violation::Entity.table_name(), violations(backend)),
         (violation_hour::Entity.table_name(), hours(backend)),
+        (user_session::Entity.table_name(), user_sessions::table(backend)),
     ]
+}
+
+/// What is to be made after the table of this name.
+pub(crate) fn indexes(backend: DbBackend, table: &str) -> Vec<IndexCreateStatement> {
+    // MySQL makes them with the table, for it makes a table at once or not at all.
+    if table == user_session::Entity.table_name() && backend != DbBackend::MySql {
+        return user_sessions::indexes().into();
+    }
+    Vec::new()
 }
 
 fn violations(backend: DbBackend) -> TableCreateStatement {
@@ -47,7 +59,7 @@ fn hours(backend: DbBackend) -> TableCreateStatement {
 }
 
 /// A table whose texts are compared byte for byte, which on MariaDB is said for each table.
-fn table(backend: DbBackend) -> TableCreateStatement {
+pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
     let mut table = Table::create();
     table.if_not_exists();
     if backend == DbBackend::MySql {
@@ -56,11 +68,11 @@ fn table(backend: DbBackend) -> TableCreateStatement {
     table
 }
 
-fn text(name: impl Iden, length: u32) -> ColumnDef {
+pub(super) fn text(name: impl Iden, length: u32) -> ColumnDef {
     ColumnDef::new(name).string_len(length).not_null().to_owned()
 }
 
-fn number(name: impl Iden) -> ColumnDef {
+pub(super) fn number(name: impl Iden) -> ColumnDef {
     ColumnDef::new(name).big_integer().not_null().to_owned()
 }
 

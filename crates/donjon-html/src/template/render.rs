@@ -78,7 +78,6 @@ struct Scope<'a> {
     bound: Vec<(Arc<str>, Bound)>,
     /// Names below this one, and the view's variables, are hidden by an `include … only`.
     floor: Option<usize>,
-    loop_name: Arc<str>,
 }
 
 pub(crate) struct Renderer<'a> {
@@ -98,13 +97,7 @@ impl<'a> Renderer<'a> {
         variables: &'a Variables,
         around: &'a dyn Surroundings,
     ) -> Self {
-        let scope = Scope {
-            variables,
-            around,
-            bound: Vec::new(),
-            floor: None,
-            loop_name: "forloop".into(),
-        };
+        let scope = Scope { variables, around, bound: Vec::new(), floor: None };
         Self { templates, scope, scratch: String::new(), includes: 0, depth: 0, steps: 0 }
     }
 
@@ -217,14 +210,12 @@ impl<'a> Renderer<'a> {
             return self.ops(out, empty);
         }
         let mark = self.scope.bound.len();
+        let name: Arc<str> = "forloop".into();
         for step in 0..items.len() {
             self.steps += 1;
             self.guard(out, place)?;
             let index = if head.reversed { items.len() - 1 - step } else { step };
-            self.scope.bind(
-                self.scope.loop_name.clone(),
-                Bound::Loop { index: step, length: items.len() },
-            );
+            self.scope.bind(name.clone(), Bound::Loop { index: step, length: items.len() });
             let item = items.get(index).cloned().unwrap_or_default();
             self.bind_item(head, item).map_err(|message| self.fail(place, message))?;
             self.ops(out, body)?;

@@ -13,6 +13,7 @@ use http::{StatusCode, Uri};
 
 use super::guard::failure;
 use super::identity::{Auth, AuthError};
+use super::sessions::SessionsError;
 use crate::rejection::{redirect, refuse};
 
 /// No auth layer is outside of the handler: the site is put together wrongly. Status 500.
@@ -33,6 +34,22 @@ impl IntoResponse for AuthError {
     /// Status 503, or 400 where the session was deleted meanwhile; the log has the reason.
     fn into_response(self) -> Response {
         failure(&self, "")
+    }
+}
+
+impl IntoResponse for SessionsError {
+    /// Status 404 for a session that the user does not have, 403 for visitors who are not logged in, and
+    /// 500 where the site keeps no list.
+    fn into_response(self) -> Response {
+        match self {
+            Self::Failed(error) => error.into_response(),
+            Self::Unknown => refuse(StatusCode::NOT_FOUND, "Not Found\n"),
+            Self::Anonymous => refuse(StatusCode::FORBIDDEN, "Forbidden\n"),
+            Self::NoList => {
+                Event::Misconfigured { problem: &self }.emit();
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
+            }
+        }
     }
 }
 

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use donjon_core::account::{DynAccountStore, Permissions, User};
 use donjon_core::event::Event;
 use donjon_core::secret::equal;
-use donjon_core::session::{Rotation, Session, SessionData, SessionError, StoreError};
+use donjon_core::session::{
+    Deletion, Rotation, Seen, Session, SessionData, SessionError, StoreError,
+};
 use http::Uri;
 
 use super::guard::login_address;
 use super::policy::{AuthPolicy, BACKEND, HashOf};
+use super::sessions::{Device, SessionList};
 use crate::password::{Busy, Verification};
 
 const USER_ID: &str = "_auth_user_id";
@@ -21,6 +24,7 @@ const USER_HASH: &str = "_auth_user_hash";
 pub(super) struct AuthContext {
     pub(super) policy: AuthPolicy,
     pub(super) accounts: Arc<dyn DynAccountStore>,
+    pub(super) list: Option<SessionList>,
 }
 
 /// Who the visitor of a request is; clones are the same visitor. Django: `authenticate`, `login`,
@@ -32,6 +36,8 @@ struct Inner {
     context: Arc<AuthContext>,
     session: Session,
     rotation: Option<Rotation>,
+    /// What the browser is; nothing where nobody lists sessions.
+    device: Device,
     /// What the browser asked for: a router nested further in sees less of it.
     asked: Uri,
     user: Mutex<Known>,
@@ -44,6 +50,18 @@ struct Inner {
 enum Known {
     NotAsked,
     Answer(Option<Arc<User>>),
+}
+
+/// What became of a log-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a log-out that is not confirmed must be told to the user"]
+pub enum LogOut {
+    /// Nobody is logged in with this session any more.
+    Complete,
+    /// While the log-out was under way, another request deleted the session, or gave it a new key under
+    /// which the user may still be logged in. The browser loses its cookie; the user should look, and
+    /// log out again.
+    Unconfirmed,
 }
 
 /// Why the visitor could not be recognised, logged in or logged out.
@@ -105,11 +123,12 @@ impl Auth {
         context: Arc<AuthContext>,
         session: Session,
         rotation: Option<Rotation>,
+        device: Device,
         asked: Uri,
     ) -> Self {
         let user = Mutex::new(Known::NotAsked);
         let permitted = Mutex::new(None);
-        Self(Arc::new(Inner { context, session, rotation, asked, user, permitted }))
+        Self(Arc::new(Inner { context, session, rotation, device, asked, user, permitted }))
     }
 
     /// The log-in page, with the way back to what the browser asked for.
@@ -119,6 +138,18 @@ impl Auth {
 
     pub(super) fn policy(&self) -> &AuthPolicy {
         &self.0.context.policy
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.0.device
+    }
+
+    pub(super) fn list(&self) -> Option<&SessionList> {
+        self.0.context.list.as_ref()
     }
 
     fn known(&self) -> Known {
@@ -194,28 +225,48 @@ impl Auth {
         }
     }
 
-    /// Rules 2 and 3.
+    /// Rules 2, 3 and 8.
     async fn recognise(&self) -> Result<Option<Arc<User>>, AuthError> {
         let data = self.0.session.data().await?;
-        let Some(id) = claimed_user(&data)? else { return Ok(None) };
-        let user = self.0.context.accounts.by_id(id).await?.filter(|user| user.is_active);
-        let Some(user) = user else { return Ok(None) };
-        let hash = data.text(USER_HASH).unwrap_or_default();
-        match self.policy().find(&hash, &user.password) {
-            HashOf::Current => Ok(Some(user)),
+        let Some(user) = self.vouched_for(&data).await? else { return Ok(None) };
+        if let Some(list) = self.list()
+            && self.sight(list, user.id, &data).await? == Seen::Unlisted
+        {
+            self.0.session.flush().await?;
+            return Ok(None);
+        }
+        Ok(Some(user))
+    }
+
+    /// Rules 2 and 3.
+    async fn vouched_for(&self, data: &SessionData) -> Result<Option<Arc<User>>, AuthError> {
+        let Some(id) = claimed_user(data)? else { return Ok(None) };
+        let (accounts, hash) = (&self.0.context.accounts, data.text(USER_HASH).unwrap_or_default());
+        let Some(mut user) = accounts.by_id(id).await? else { return Ok(None) };
+        let mut hash_of = self.policy().find(&hash, &user.password);
+        if hash_of == HashOf::Nobody {
+            // Accounts that are remembered may not know a new password yet.
+            let Some(now) = accounts.by_id_afresh(id).await? else { return Ok(None) };
+            hash_of = self.policy().find(&hash, &now.password);
+            user = now;
+        }
+        if !user.is_active {
+            return Ok(None);
+        }
+        match hash_of {
+            HashOf::Current => {}
             HashOf::Former => {
+                let hash = self.policy().session_hash(&user.password);
                 self.0.session.cycle_key().await?;
-                self.0
-                    .session
-                    .insert(USER_HASH, &self.policy().session_hash(&user.password))
-                    .await?;
-                Ok(Some(user))
+                self.0.session.insert(USER_HASH, &hash).await?;
             }
             HashOf::Nobody => {
                 self.0.session.flush().await?;
-                Ok(None)
+                self.unlist(user.id, data).await;
+                return Ok(None);
             }
         }
+        Ok(Some(user))
     }
 
     /// The user of this name and password, if there is one and may act. Does not log in: see
@@ -230,7 +281,7 @@ impl Auth {
         username: &str,
         password: &str,
     ) -> Result<Option<Arc<User>>, AuthError> {
-        let AuthContext { policy, accounts } = &*self.0.context;
+        let AuthContext { policy, accounts, .. } = &*self.0.context;
         let found = accounts.by_username(username).await?;
         let encoded = found.as_ref().map(|user| &user.password);
         let verification = policy.passwords.verify(password, encoded).await?;
@@ -250,7 +301,7 @@ impl Auth {
     }
 
     async fn renew(&self, user: Arc<User>, password: &str) -> Result<Arc<User>, AuthError> {
-        let AuthContext { policy, accounts } = &*self.0.context;
+        let AuthContext { policy, accounts, .. } = &*self.0.context;
         let encoded = policy.passwords.hash(password).await?;
         accounts.set_password(user.id, &encoded).await?;
         Ok(Arc::new(User { password: encoded, ..User::clone(&user) }))
@@ -271,6 +322,10 @@ impl Auth {
         } else if !is_session_of(&data, user, &hash) {
             session.flush().await?;
         }
+        session.begin().await?;
+        if let Some(list) = self.list() {
+            self.begin_listed(list, user.id, &data).await?;
+        }
         session.insert(USER_ID, &user.id.to_string()).await?;
         session.insert(USER_BACKEND, BACKEND).await?;
         session.insert(USER_HASH, &hash).await?;
@@ -282,17 +337,47 @@ impl Auth {
         Ok(())
     }
 
+    /// A session that is to be listed has a key. One that was listed before is listed anew: it may have
+    /// been another user's.
+    async fn begin_listed(
+        &self,
+        list: &SessionList,
+        user: i64,
+        before: &SessionData,
+    ) -> Result<(), AuthError> {
+        if let Some(former) = claimed_user(before)? {
+            self.unlist(former, before).await;
+        }
+        if self.0.session.key().is_none() {
+            self.0.session.cycle_key().await?;
+        }
+        self.note(list, user).await
+    }
+
     /// Logs out whoever is logged in, and deletes the session (rule 4).
     ///
     /// # Errors
     /// [`AuthError::Session`]. Accounts that fail hold nobody back.
-    pub async fn logout(&self) -> Result<(), AuthError> {
+    pub async fn logout(&self) -> Result<LogOut, AuthError> {
         // Only the log wants the name.
         let user = self.user().await.ok().flatten();
-        self.0.session.flush().await?;
+        let username = user.as_ref().map_or("", |user| &user.username);
+        let data = self.0.session.data().await.unwrap_or_default();
+        let deletion = self.0.session.flush().await?;
+        if let Some(user) = &user {
+            self.unlist(user.id, &data).await;
+        }
         self.know(None);
-        Event::LoggedOut { username: user.as_ref().map_or("", |user| &user.username) }.emit();
-        Ok(())
+        match deletion {
+            Deletion::Deleted => {
+                Event::LoggedOut { username }.emit();
+                Ok(LogOut::Complete)
+            }
+            Deletion::Absent => {
+                Event::LogOutUnconfirmed { username }.emit();
+                Ok(LogOut::Unconfirmed)
+            }
+        }
     }
 }
 

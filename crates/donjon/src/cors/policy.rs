@@ -123,6 +123,13 @@ impl fmt::Debug for Hook {
 }
 
 impl CorsPolicy {
+    /// Does the policy speak of all paths? All responses vary with `Origin` then.
+    pub(crate) fn reaches_all(&self) -> bool {
+        self.paths.is_empty()
+    }
+}
+
+impl CorsPolicy {
     /// Begins a policy that lets these origins read. Django: `CORS_ALLOWED_ORIGINS`; methods, headers
     /// and age begin as django-cors-headers has them.
     #[allow(clippy::new_ret_no_self, reason = "a policy begins with its origins")]

@@ -163,7 +163,8 @@ impl HeadersPolicy {
 
     /// Takes out what a response should not tell.
     pub(crate) fn strip(&self, headers: &mut HeaderMap) {
-        if self.banners == Banners::Removed {
+        let banner = |name: &HeaderName| *name == header::SERVER || *name == POWERED_BY;
+        if self.banners == Banners::Removed && headers.keys().any(banner) {
             headers.remove(header::SERVER);
             headers.remove(&POWERED_BY);
         }

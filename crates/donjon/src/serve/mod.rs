@@ -30,14 +30,17 @@ use donjon_core::origin::{Connection, Scheme};
 use http::{Extensions, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower_service::Service;
 
+mod patience;
 #[cfg(feature = "tls")]
 mod tls;
+
+use patience::Patience;
 
 #[cfg(feature = "tls")]
 pub use tls::{HANDSHAKE_DEADLINE, Tls, TlsError};
@@ -196,7 +199,7 @@ impl Talk {
 
     async fn over(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let served = http1::Builder::new()
-            .timer(TokioTimer::new())
+            .timer(Patience::new(self.header_deadline))
             .header_read_timeout(self.header_deadline)
             .serve_connection(TokioIo::new(stream), self.site)
             .with_upgrades();

@@ -9,14 +9,18 @@ use bytes::Bytes;
 use donjon_core::cookie::{Cookies, Https};
 use donjon_core::event::Event;
 use donjon_core::origin::{Connection, Scheme, Site};
-use donjon_core::session::{DynSessionStore, Session, SessionContext, SessionError, SessionKey};
+use donjon_core::secret::Keys;
+use donjon_core::session::{
+    AgentFamily, CookieSessions, DynSessionStore, Engine, Session, SessionContext, SessionError,
+    SessionKey,
+};
 use http::{Extensions, HeaderMap, Request, Response, StatusCode, Uri, header};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::decision::{Cookie, Decision, decide};
-use super::policy::{Duplicates, SessionPolicy, Strangers};
+use super::policy::{Binding, Duplicates, SessionPolicy, Strangers};
 use crate::rejection::refuse;
 use crate::vary;
 
@@ -33,9 +37,21 @@ impl SessionLayer {
     /// Sessions of this policy, kept in this store.
     #[must_use]
     pub fn new(policy: SessionPolicy, store: Arc<dyn DynSessionStore>) -> Self {
-        let context =
-            SessionContext { store, lifetime: policy.lifetime, clock: policy.clock.clone() };
-        Self(Arc::new(Shared { policy, context: Arc::new(context) }))
+        Self::kept(policy, Engine::Store(store))
+    }
+
+    /// Sessions of this policy, kept in their cookie and signed with these keys: see
+    /// [`CookieSessions`] for what that gives up. Django: the engine `signed_cookies`.
+    #[must_use]
+    pub fn in_cookie(policy: SessionPolicy, keys: &Keys) -> Self {
+        let cookie = CookieSessions::new(keys, policy.cookie_name(), policy.clock.clone());
+        Self::kept(policy, Engine::Cookie(cookie))
+    }
+
+    fn kept(policy: SessionPolicy, engine: Engine) -> Self {
+        let (lifetime, clock) = (policy.lifetime, policy.clock.clone());
+        let context = Arc::new(SessionContext { engine, lifetime, clock });
+        Self(Arc::new(Shared { policy, context }))
     }
 }
 
@@ -45,15 +61,25 @@ impl SessionLayer {
         &self.0.policy
     }
 
+    /// Are sessions kept in their cookie?
+    pub(crate) fn is_in_cookie(&self) -> bool {
+        matches!(self.0.context.engine, Engine::Cookie(_))
+    }
+
     /// The session that a request's cookie names, or would name; `None` without the cookie.
     pub(crate) fn sent(&self, headers: &HeaderMap) -> Option<Session> {
         let (cookie, session) = self.0.begin(headers);
         (cookie == Cookie::Sent).then_some(session)
     }
 
-    /// The session of a request without the cookie.
-    pub(crate) fn fresh(&self) -> Session {
-        Session::new(Arc::clone(&self.0.context), None)
+    /// The session of a request without the cookie, by the browser that sends this `User-Agent`.
+    pub(crate) fn fresh(&self, agent: Option<AgentFamily>) -> Session {
+        self.0.session(None, agent)
+    }
+
+    /// The browser of a request, where sessions are bound to it.
+    pub(crate) fn agent(&self, headers: &HeaderMap) -> Option<AgentFamily> {
+        self.0.agent(headers)
     }
 
     /// A session under way, as the stack has it.
@@ -108,14 +134,28 @@ impl Shared {
         let (cookies, name) = (Cookies::of(headers), &self.policy.cookie.name);
         let sent = cookies.value(name);
         let planted = self.policy.duplicates == Duplicates::NoneCounts && cookies.count(name) > 1;
-        let key = sent.as_deref().filter(|_| !planted).and_then(SessionKey::parse);
+        let sent_key = |sent: &str| self.context.engine.key(sent);
+        let key = sent.as_deref().filter(|_| !planted).and_then(sent_key);
         let cookie = if sent.is_some() { Cookie::Sent } else { Cookie::Missing };
-        (cookie, Session::new(Arc::clone(&self.context), key))
+        (cookie, self.session(key, self.agent(headers)))
+    }
+
+    fn session(&self, key: Option<SessionKey>, agent: Option<AgentFamily>) -> Session {
+        let context = Arc::clone(&self.context);
+        match agent {
+            Some(agent) => Session::bound(context, key, agent),
+            None => Session::new(context, key),
+        }
+    }
+
+    fn agent(&self, headers: &HeaderMap) -> Option<AgentFamily> {
+        let sent = || headers.get(header::USER_AGENT).map_or(&[][..], |agent| agent.as_bytes());
+        (self.policy.binding == Binding::UserAgent).then(|| AgentFamily::of(sent()))
     }
 }
 
 /// The host room says how the browser came; where there is none, the connection does.
-fn https(extensions: &Extensions) -> Https {
+pub(crate) fn https(extensions: &Extensions) -> Https {
     let site = extensions.get::<Site>().map(Site::scheme);
     let connection = || extensions.get::<Connection>().map(|connection| connection.scheme);
     site.or_else(connection).unwrap_or(Scheme::Http).https()
@@ -225,7 +265,7 @@ impl Open {
     }
 }
 
-/// The refusal for a session that could not do what was asked: rules 5 and 6.
+/// The refusal for a session that could not do what was asked: rules 5, 6 and 8.
 pub(crate) fn failure<R: From<Bytes>>(error: &SessionError, path: &str) -> Response<R> {
     if let SessionError::Interrupted = error {
         Event::SessionInterrupted { path }.emit();
@@ -235,5 +275,8 @@ pub(crate) fn failure<R: From<Bytes>>(error: &SessionError, path: &str) -> Respo
         );
     }
     Event::SessionStoreFailed { error }.emit();
+    if let SessionError::TooBig { .. } = error {
+        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n");
+    }
     refuse(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n")
 }

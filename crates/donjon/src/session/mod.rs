@@ -19,7 +19,18 @@
 //! 7. The cookie is the one of exactly the policy's name. Of two the last counts, as in Django; with
 //!    [`SessionPolicy::hardened`] none does, and it is deleted.
 //!
-//! Caveats: two requests of one visitor at once each save the whole session, and the later one wins.
+//! 8. A session may be kept in its cookie ([`SessionLayer::in_cookie`]), signed: the cookie is sent anew
+//!    whenever the session changed. One that a browser would drop for its size is not sent: status 500.
+//! 9. With [`SessionPolicy::absolute_age`] a session ends so long after its user logged in, however
+//!    active the visitor is; neither its row nor its cookie outlives that.
+//! 10. With [`SessionPolicy::bind_user_agent`] a request from another family of browsers than the one
+//!     that the user logged in with finds no session, and the user stays logged in.
+//!
+//! Two requests of one visitor at once are put together value by value; of two that change the same
+//! one, the later counts.
+//!
+//! Caveats: a session in its cookie can be read by its visitor, replayed, and not revoked, and of two
+//! requests at once the later answer counts. A `User-Agent` is what the client says of itself.
 //!
 //! Spec: Django's `django/contrib/sessions/middleware.py`.
 //!

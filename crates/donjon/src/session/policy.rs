@@ -37,7 +37,26 @@ pub(super) enum Strangers {
     Renewed,
 }
 
+/// What a session is bound to, besides its cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Binding {
+    /// Nothing: Django's rule.
+    Nothing,
+    /// The family of the browser that began it.
+    UserAgent,
+}
+
 /// How sessions are kept and named, as a parsed value.
+///
+/// | Django's setting | here |
+/// |---|---|
+/// | `SESSION_ENGINE` | the store, or [`SessionLayer::in_cookie`](super::SessionLayer::in_cookie) |
+/// | `SESSION_COOKIE_NAME`, `_DOMAIN`, `_PATH`, `_SECURE`, `_HTTPONLY`, `_SAMESITE` | [`SessionPolicy::cookie`] |
+/// | `SESSION_COOKIE_AGE` | [`SessionPolicy::age`] |
+/// | `SESSION_EXPIRE_AT_BROWSER_CLOSE` | [`SessionPolicy::expire_at_browser_close`] |
+/// | `SESSION_SAVE_EVERY_REQUEST` | [`SessionPolicy::saving`] |
+/// | `SESSION_FILE_PATH`, `SESSION_CACHE_ALIAS` | what the store is made of |
+/// | `SESSION_SERIALIZER` | JSON, as Django's default; its `pickle` is gone there too |
 ///
 /// ```
 /// use donjon::session::SessionPolicy;
@@ -52,6 +71,7 @@ pub struct SessionPolicy {
     pub(super) saving: Saving,
     pub(super) duplicates: Duplicates,
     pub(super) strangers: Strangers,
+    pub(super) binding: Binding,
     pub(super) clock: Clock,
 }
 
@@ -60,11 +80,12 @@ impl Default for SessionPolicy {
     fn default() -> Self {
         let cookie = CookieSettings::new("sessionid", Some(COOKIE_AGE));
         Self {
-            lifetime: lifetime(&cookie),
+            lifetime: Lifetime::idle(seconds(cookie.age.unwrap_or(COOKIE_AGE))),
             cookie,
             saving: Saving::WhereChanged,
             duplicates: Duplicates::LastCounts,
             strangers: Strangers::Dropped,
+            binding: Binding::Nothing,
             clock: Clock::system(),
         }
     }
@@ -106,8 +127,37 @@ impl SessionPolicy {
     /// Takes another cookie as it is, though browsers may refuse it, as Django does.
     #[must_use]
     pub fn danger_cookie(mut self, cookie: CookieSettings) -> Self {
-        self.lifetime.seconds = lifetime(&cookie).seconds;
+        self.lifetime.seconds = seconds(cookie.age.unwrap_or(COOKIE_AGE));
         self.cookie = cookie;
+        self
+    }
+
+    /// Lets a session last this long after its last change. Django: `SESSION_COOKIE_AGE`.
+    #[must_use]
+    pub fn age(mut self, age: Duration) -> Self {
+        self.cookie.age = Some(age);
+        self.lifetime.seconds = seconds(age);
+        self
+    }
+
+    /// Ends a session this long after its user logged in, or, where nobody did, after it was begun,
+    /// however active the visitor is. Without this call a visitor who keeps coming stays for ever, as
+    /// in Django.
+    #[must_use]
+    pub fn absolute_age(mut self, age: Duration) -> Self {
+        self.lifetime.absolute = Some(seconds(age));
+        self
+    }
+
+    /// Binds a session to the [family](donjon_core::session::AgentFamily) of the browser in which it
+    /// was begun, or its user logged in: a request from another finds no session. Sessions that were
+    /// begun before, or by Django, are bound by the next log-in.
+    ///
+    /// A tablet that asks for the desktop's page may name another platform, and is then logged out
+    /// there.
+    #[must_use]
+    pub fn bind_user_agent(mut self) -> Self {
+        self.binding = Binding::UserAgent;
         self
     }
 
@@ -146,8 +196,6 @@ impl SessionPolicy {
     }
 }
 
-fn lifetime(cookie: &CookieSettings) -> Lifetime {
-    let age = cookie.age.unwrap_or(COOKIE_AGE);
-    let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
-    Lifetime { seconds, at_browser_close: false }
+fn seconds(age: Duration) -> i64 {
+    i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
 }

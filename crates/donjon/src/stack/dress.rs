@@ -5,9 +5,13 @@ use donjon_core::origin::Scheme;
 use http::{HeaderMap, Response};
 
 use super::service::Rooms;
-use crate::https;
+use crate::cors::CorsPolicy;
+use crate::{https, vary};
 
-/// What the rooms of headers, CSP and HTTPS say to a response that has no word of its own.
+/// How many headers a response has room for: its own are put in beside these without a new table.
+const ROOM: usize = 24;
+
+/// What the rooms of headers, CSP, HTTPS and CORS say to a response that has no word of its own.
 #[derive(Clone)]
 pub(super) struct Dress {
     clear: HeaderMap,
@@ -19,6 +23,10 @@ impl Dress {
     pub(super) fn of(rooms: &Rooms) -> Option<Self> {
         rooms.csp.is_uniform().then(|| {
             let mut response = Response::new(());
+            *response.headers_mut() = HeaderMap::with_capacity(ROOM);
+            if rooms.cors.as_ref().is_some_and(CorsPolicy::reaches_all) {
+                vary::add(response.headers_mut(), "origin");
+            }
             rooms.csp.apply(Default::default(), None, &mut response);
             rooms.headers.apply(&mut response);
             let clear = response.headers().clone();

@@ -29,6 +29,7 @@ use crate::headers::HeadersPolicy;
 use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::isolation::{self, IsolationPolicy, Readers};
+use crate::messages::{self, MessagesLayer};
 use crate::rejection::{Answer, refuse};
 use crate::session::layer::Saving;
 use crate::session::{SessionLayer, SessionPolicy};
@@ -49,6 +50,7 @@ pub(super) struct Rooms {
     pub(super) cors: Option<CorsPolicy>,
     pub(super) isolation: Option<IsolationPolicy>,
     pub(super) sessions: Option<SessionLayer>,
+    pub(super) messages: Option<MessagesLayer>,
     /// For words made on demand: none where the secret is in the session, which must be waited for.
     pub(super) csrf: Option<CsrfLayer>,
     pub(super) auth: Option<AuthLayer>,
@@ -242,9 +244,23 @@ impl Passage {
         response: Response<R>,
     ) -> Result<Response<R>, Saving<R>> {
         let response = canonical::apply(&self.rooms.canonical, self.asked.take(), response);
-        match self.visiting.as_deref().and_then(Visiting::open) {
-            Some(session) => session.end(response),
-            None => Ok(response),
+        let Some(visiting) = self.visiting.as_deref() else { return Ok(response) };
+        let (open, messages) = (visiting.open(), visiting.spoken(&response));
+        match (messages, open) {
+            (None, None) => Ok(response),
+            (None, Some(session)) => session.end(response),
+            // Messages may go into the session, which is saved after them.
+            (Some(messages), open) => {
+                let https = visiting.https();
+                Err(Box::pin(async move {
+                    let response = messages::layer::stored(messages, response, https).await;
+                    let Some(session) = open else { return response };
+                    match session.end(response) {
+                        Ok(response) => response,
+                        Err(saving) => saving.await,
+                    }
+                }))
+            }
         }
     }
 
@@ -253,7 +269,7 @@ impl Passage {
         let visiting = self.visiting.as_deref();
         let nonce = visiting.and_then(Visiting::used_nonce);
         match &self.rooms.dress {
-            Some(dress) if response.extensions().is_empty() => {
+            Some(dress) if response.extensions().is_empty() && self.came_to_cors() => {
                 if nonce.is_some() {
                     self.rooms.csp.apply(Default::default(), nonce, response);
                 }
@@ -271,6 +287,11 @@ impl Passage {
         if let Some(visiting) = visiting {
             visiting.set_csrf_cookie(headers);
         }
+    }
+
+    /// Did no room outside of CORS answer? Their answers vary with no origin.
+    fn came_to_cors(&self) -> bool {
+        self.cors.is_some() || self.rooms.cors.is_none()
     }
 
     /// What the rooms of headers, CSP and HTTPS say to this response, each by itself.

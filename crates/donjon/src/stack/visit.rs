@@ -5,14 +5,16 @@ use std::sync::{Arc, OnceLock};
 
 use donjon_core::cookie::Https;
 use donjon_core::origin::Site;
-use donjon_core::session::{Rotation, Session};
+use donjon_core::session::{AgentFamily, Rotation, Session};
 use donjon_core::visit::{Words, offer};
-use http::{HeaderMap, Request, Uri, header};
+use http::{HeaderMap, Request, Response, Uri, header};
 
 use super::service::Rooms;
-use crate::auth::Auth;
+use crate::auth::{Auth, Device};
 use crate::csp::{CspNonce, NonceCell, NonceHolder};
 use crate::csrf::{CsrfLayer, CsrfToken};
+use crate::messages::Messages;
+use crate::messages::layer::to_store;
 use crate::session::Cookie;
 use crate::session::layer::Open;
 
@@ -23,44 +25,63 @@ use crate::session::layer::Open;
 pub(super) struct Visiting {
     rooms: Arc<Rooms>,
     site: Site,
+    device: Device,
     asked: Uri,
     cookie: Cookie,
+    agent: Option<AgentFamily>,
     nonce: NonceCell,
     session: OnceLock<Session>,
     token: OnceLock<CsrfToken>,
     auth: OnceLock<Auth>,
+    messages: OnceLock<Messages>,
 }
 
 impl Visiting {
     /// A request that the rooms outside of the session let in.
     pub(super) fn new<B>(rooms: &Arc<Rooms>, site: Site, request: &Request<B>) -> Self {
         let headers = request.headers();
-        let (mut session, mut token) = (None, None);
+        let (mut session, mut token, mut messages) = (None, None, None);
+        let mut cookie = Cookie::Missing;
+        let agent = rooms.sessions.as_ref().and_then(|sessions| sessions.agent(headers));
         if headers.contains_key(header::COOKIE) {
             let https = site.scheme().https();
             session = rooms.sessions.as_ref().and_then(|sessions| sessions.sent(headers));
             let csrf = rooms.csrf.as_ref();
             token = csrf.and_then(|csrf| csrf.sent(headers, https, session.as_ref()));
+            if session.is_some() {
+                cookie = Cookie::Sent;
+            }
+            messages = rooms.messages.as_ref().and_then(|messages| {
+                let fresh = || rooms.sessions.as_ref().map(|sessions| sessions.fresh(agent));
+                messages.sent(headers, || {
+                    session = session.take().or_else(fresh);
+                    session.clone()
+                })
+            });
         }
+        let device = rooms.auth.as_ref().map(|auth| auth.device(headers, || Some(site.clone())));
         Self {
             rooms: Arc::clone(rooms),
+            device: device.unwrap_or_default(),
             site,
             asked: request.uri().clone(),
-            cookie: if session.is_some() { Cookie::Sent } else { Cookie::Missing },
+            cookie,
+            agent,
             nonce: rooms.csp.nonce_cell(),
             session: filled(session),
             token: filled(token),
             auth: OnceLock::new(),
+            messages: filled(messages),
         }
     }
 
-    fn https(&self) -> Https {
+    pub(super) fn https(&self) -> Https {
         self.site.scheme().https()
     }
 
     fn session(&self) -> Option<Session> {
         let sessions = self.rooms.sessions.as_ref()?;
-        Some(self.session.get_or_init(|| sessions.fresh()).clone())
+        Some(self.session.get_or_init(|| sessions.fresh(self.agent)).clone())
     }
 
     fn token(&self) -> Option<CsrfToken> {
@@ -74,8 +95,19 @@ impl Visiting {
 
     fn auth(&self) -> Option<Auth> {
         let (room, session) = (self.rooms.auth.as_ref()?, self.session()?);
-        let visitor = || room.visitor(session, self.rotation(), self.asked.clone());
+        let (device, asked) = (self.device.clone(), self.asked.clone());
+        let visitor = || room.visitor(session, self.rotation(), device, asked);
         Some(self.auth.get_or_init(visitor).clone())
+    }
+
+    fn messages(&self) -> Option<Messages> {
+        let room = self.rooms.messages.as_ref()?;
+        Some(self.messages.get_or_init(|| room.fresh(self.session())).clone())
+    }
+
+    /// The messages, if they are to be stored with this response.
+    pub(super) fn spoken<R>(&self, response: &Response<R>) -> Option<Messages> {
+        self.messages.get().filter(|messages| to_store(messages, response)).cloned()
     }
 
     /// The session, if there is anything to end.
@@ -116,6 +148,7 @@ impl Words for Visiting {
         offer(slot, || self.token());
         offer(slot, || self.rotation());
         offer(slot, || self.auth());
+        offer(slot, || self.messages());
         if let Some(words) = &self.rooms.words {
             Arc::clone(words).fill(slot);
         }

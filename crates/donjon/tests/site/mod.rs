@@ -38,6 +38,7 @@ pub struct Store<S> {
     pub inner: S,
     calls: AtomicUsize,
     down: AtomicBool,
+    others_delete: AtomicBool,
 }
 
 pub type Sessions = Arc<Store<MemorySessions>>;
@@ -54,6 +55,11 @@ impl<S> Store<S> {
 
     pub fn come_up(&self) {
         self.down.store(false, Ordering::SeqCst);
+    }
+
+    /// From now on another request deletes each record before a request does.
+    pub fn others_delete_first(&self) {
+        self.others_delete.store(true, Ordering::SeqCst);
     }
 
     fn ask(&self) -> Result<(), StoreError> {
@@ -92,6 +98,9 @@ impl SessionStore for Store<MemorySessions> {
 
     async fn delete(&self, key: &SessionKey) -> Result<Deletion, StoreError> {
         self.ask()?;
+        if self.others_delete.load(Ordering::SeqCst) {
+            SessionStore::delete(&self.inner, key).await?;
+        }
         SessionStore::delete(&self.inner, key).await
     }
 

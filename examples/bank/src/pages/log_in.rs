@@ -6,8 +6,9 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use donjon::auth::{Auth, SafeNext};
+use donjon::auth::{Auth, LogOut, SafeNext};
 use donjon::form::FormData;
+use donjon::messages::Messages;
 use donjon::page::Page;
 use donjon_html::context;
 
@@ -16,6 +17,9 @@ use crate::Bank;
 use crate::problem::Problem;
 
 const FAILED: &str = "Please enter a correct username and password. Both are case-sensitive.";
+
+const UNCONFIRMED: &str = "You are logged out here. Another request changed your session at the same moment: if you \
+                           are still logged in elsewhere, log out there too.";
 
 /// `GET /accounts/login/`
 ///
@@ -34,6 +38,7 @@ pub async fn submit(
     State(bank): State<Bank>,
     auth: Auth,
     next: SafeNext,
+    messages: Messages,
     page: Page,
     form: FormData,
 ) -> Result<Response, Problem> {
@@ -45,6 +50,7 @@ pub async fn submit(
         return Ok(page.render("bank/login.html", variables).await?);
     };
     auth.login(&user).await?;
+    messages.success(format!("Welcome, {}.", user.username));
     bank.ledger.open_account(user.id, crate::people::WELCOME).await?;
     let target = if next.is_empty() { "/account/" } else { &next };
     Ok(Redirect::to(target).into_response())
@@ -54,7 +60,10 @@ pub async fn submit(
 ///
 /// # Errors
 /// [`Problem`], if a store fails.
-pub async fn log_out(auth: Auth) -> Result<Redirect, Problem> {
-    auth.logout().await?;
+pub async fn log_out(auth: Auth, messages: Messages) -> Result<Redirect, Problem> {
+    match auth.logout().await? {
+        LogOut::Complete => messages.success("You are logged out."),
+        LogOut::Unconfirmed => messages.warning(UNCONFIRMED),
+    }
     Ok(Redirect::to("/"))
 }

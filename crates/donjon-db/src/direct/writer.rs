@@ -1,0 +1,161 @@
+//! Writing, one thread for all.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::{BUSY_TIMEOUT, DbError};
+
+/// How many writes go into one transaction.
+pub(super) const MAX_BATCH: usize = 64;
+
+/// How many writes wait for their turn.
+pub(super) const MAX_WAITING: usize = 4_096;
+
+/// How long a write waits for its turn and its end.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(6);
+
+/// A write to the table of sessions.
+#[derive(Clone)]
+pub(crate) enum Write {
+    /// A new row, unless its key is taken.
+    Create { key: String, data: String, expires: String },
+    /// Other values in the row, if it still has those that the writer saw.
+    Update { key: String, data: String, expires: String, seen: String },
+    /// No row.
+    Delete { key: String },
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is done.
+    Done,
+    /// There is a row, and it is not the one that the writer had in mind.
+    Another,
+    /// There is no row.
+    None,
+}
+
+/// A write and who waits for it.
+struct Order {
+    write: Write,
+    answer: oneshot::Sender<Result<Outcome, DbError>>,
+}
+
+/// Hands writes to the thread, which ends when this is dropped.
+pub(super) struct Writer(SyncSender<Order>);
+
+impl Writer {
+    pub(super) fn start(path: &Path) -> Result<Self, DbError> {
+        let connection = open(path).map_err(|error| DbError::from_sqlite(&error))?;
+        let (sender, orders) = sync_channel(MAX_WAITING);
+        thread::Builder::new()
+            .name("donjon-sqlite".to_owned())
+            .spawn(move || work(connection, &orders))
+            .map_err(|error| DbError::no_thread(&error))?;
+        Ok(Self(sender))
+    }
+
+    pub(super) async fn write(&self, write: Write) -> Result<Outcome, DbError> {
+        let (answer, answered) = oneshot::channel();
+        match self.0.try_send(Order { write, answer }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                return Err(DbError::overloaded());
+            }
+        }
+        match timeout(MAX_WAIT, answered).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(DbError::overloaded()),
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
+}
+
+/// Writes until nobody can order any more.
+fn work(mut connection: Connection, orders: &Receiver<Order>) {
+    while let Ok(first) = orders.recv() {
+        let more = std::iter::from_fn(|| orders.try_recv().ok());
+        let waits = |order: &Order| !order.answer.is_closed();
+        let batch: Vec<_> =
+            std::iter::once(first).chain(more.take(MAX_BATCH - 1)).filter(waits).collect();
+        let outcomes = written(&mut connection, &batch);
+        answer(batch, outcomes);
+    }
+}
+
+/// Tells everybody of the batch.
+fn answer(batch: Vec<Order>, outcomes: rusqlite::Result<Vec<Outcome>>) {
+    match outcomes {
+        Ok(outcomes) => {
+            for (order, outcome) in batch.into_iter().zip(outcomes) {
+                // Who has gone meanwhile wants no answer.
+                let _ = order.answer.send(Ok(outcome));
+            }
+        }
+        Err(error) => {
+            for order in batch {
+                let _ = order.answer.send(Err(DbError::from_sqlite(&error)));
+            }
+        }
+    }
+}
+
+fn written(connection: &mut Connection, batch: &[Order]) -> rusqlite::Result<Vec<Outcome>> {
+    // A transaction that begins by reading could not write after another process has written.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let outcomes = batch
+        .iter()
+        .map(|order| act(&transaction, &order.write))
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    transaction.commit()?;
+    Ok(outcomes)
+}
+
+fn act(connection: &Connection, write: &Write) -> rusqlite::Result<Outcome> {
+    match write {
+        Write::Create { key, data, expires } => {
+            let insert = "INSERT INTO django_session (session_key, session_data, expire_date) \
+                          VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+            let count = connection.prepare_cached(insert)?.execute(params![key, data, expires])?;
+            Ok(if count == 0 { Outcome::Another } else { Outcome::Done })
+        }
+        Write::Update { key, data, expires, seen } => {
+            let update = "UPDATE django_session SET session_data = ?2, expire_date = ?3 \
+                          WHERE session_key = ?1 AND session_data = ?4";
+            let count =
+                connection.prepare_cached(update)?.execute(params![key, data, expires, seen])?;
+            if count > 0 {
+                return Ok(Outcome::Done);
+            }
+            let there = "SELECT 1 FROM django_session WHERE session_key = ?1";
+            let there = connection.prepare_cached(there)?.exists([key])?;
+            Ok(if there { Outcome::Another } else { Outcome::None })
+        }
+        Write::Delete { key } => {
+            let delete = "DELETE FROM django_session WHERE session_key = ?1";
+            let count = connection.prepare_cached(delete)?.execute([key])?;
+            Ok(if count == 0 { Outcome::None } else { Outcome::Done })
+        }
+    }
+}
