@@ -1,5 +1,7 @@
 //! A site's own tables through `Db`: queries, literals, blocks, columns, pages.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
+
 mod place;
 
 use std::sync::{Arc, Mutex};
