@@ -14,9 +14,6 @@ use crate::time::Moment;
 /// How many may read at once: as many as there are likely to be threads that serve requests.
 const READERS: usize = 8;
 
-/// How much of the file is read through memory, in bytes.
-const MEMORY_MAP: i64 = 256 * 1024 * 1024;
-
 const SESSION: &str =
     "SELECT session_key, session_data, expire_date FROM django_session WHERE session_key = ?1";
 
@@ -79,11 +76,12 @@ impl Readers {
     }
 }
 
+/// Without `mmap_size`: where the file has been cut short, or the disk fails, a page that is read through
+/// memory ends the process (<https://www.sqlite.org/mmap.html>).
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::ZERO)?;
-    connection.pragma_update(None, "mmap_size", MEMORY_MAP)?;
     Ok(connection)
 }
 
