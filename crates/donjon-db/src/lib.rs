@@ -5,7 +5,7 @@
 //! Stops: SQL injection, and a second truth beside Django's about who is logged in.
 //!
 //! 1. Every value reaches the database as a bound parameter. The only SQL as text is the schema's, and
-//!    it is written in this crate.
+//!    it is written in this crate; a site's own tables have a [`Db`], which takes none: see [`guard`].
 //! 2. The tables are those of Django 6.1's own migrations, to the letter; a database that Django has
 //!    migrated is used as it is, and Django finds nothing to migrate in one of ours.
 //! 3. A session is read and written under its key alone, by the contract of
@@ -72,7 +72,12 @@ pub use sessions::DjangoSessions;
 pub use user_sessions::SqlUserSessions;
 pub use violations::SqlViolations;
 
-/// The guide's chapter, whose examples must compile.
+/// The guide's chapters, whose examples must compile.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/src/databases.md")]
-struct Guide;
+mod chapters {
+    #[doc = include_str!("../../../docs/src/databases.md")]
+    struct Databases;
+
+    #[doc = include_str!("../../../docs/src/sql.md")]
+    struct Sql;
+}
