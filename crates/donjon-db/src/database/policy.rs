@@ -108,8 +108,8 @@ impl DatabasePolicy {
         self
     }
 
-    /// How long to wait for a connection, new or free; [`SERVER_ACQUIRE_TIMEOUT`] if nothing is said. Not for
-    /// SQLite.
+    /// How long to wait for a connection, new or free; [`SERVER_ACQUIRE_TIMEOUT`] if nothing is said.
+    /// Not for SQLite.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.limits.acquire = timeout;
         self
