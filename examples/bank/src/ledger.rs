@@ -5,40 +5,27 @@
 //! 1. A transfer is one transaction: both balances and its record change, or nothing does.
 //! 2. Money is taken by one statement that also checks that it is there, so that no other request
 //!    can come between the look and the deed. The table checks it once more.
-//! 3. A page shows the latest [`SHOWN`] transfers.
+//! 3. Of two accounts the one with the lower number is changed first, so that two who pay each other
+//!    at once wait for each other, and not both.
+//! 4. A page shows the latest [`SHOWN`] transfers.
 
 use std::fmt;
 
 use donjon_core::clock::UnixTime;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{
+    ColumnDef, Expr, ForeignKey, ForeignKeyCreateStatement, Index, OnConflict, Table,
+};
 use sea_orm::{
-    ActiveValue, Condition, ConnectionTrait, DatabaseConnection, DatabaseTransaction, ExprTrait,
-    QueryOrder, QuerySelect, TransactionTrait,
+    ActiveValue, Condition, DatabaseConnection, DatabaseTransaction, ExprTrait, QueryOrder,
+    QuerySelect, TransactionTrait,
 };
 
 use crate::money::Cents;
+use crate::tables::{make_index, make_table};
 
 /// How many transfers an account's page shows.
 pub const SHOWN: u64 = 50;
-
-/// The bank's tables.
-const TABLES: &str = "
-CREATE TABLE IF NOT EXISTS bank_account (
-    user_id INTEGER NOT NULL PRIMARY KEY REFERENCES auth_user (id),
-    balance INTEGER NOT NULL CHECK (balance >= 0)
-);
-CREATE TABLE IF NOT EXISTS bank_transfer (
-    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
-    sender_id INTEGER NOT NULL REFERENCES bank_account (user_id),
-    recipient_id INTEGER NOT NULL REFERENCES bank_account (user_id),
-    amount INTEGER NOT NULL CHECK (amount > 0),
-    memo TEXT NOT NULL,
-    made_at INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS bank_transfer_sender ON bank_transfer (sender_id);
-CREATE INDEX IF NOT EXISTS bank_transfer_recipient ON bank_transfer (recipient_id);
-";
 
 /// A row of `bank_account`.
 pub mod account {
@@ -146,7 +133,8 @@ impl Ledger {
     /// # Errors
     /// [`DbErr`].
     pub async fn open(connection: &DatabaseConnection) -> Result<Self, DbErr> {
-        connection.execute_unprepared(TABLES).await?;
+        make_accounts(connection).await?;
+        make_transfers(connection).await?;
         Ok(Self(connection.clone()))
     }
 
@@ -159,8 +147,8 @@ impl Ledger {
             user_id: ActiveValue::Set(user),
             balance: ActiveValue::Set(balance.0),
         };
-        let once =
-            sea_orm::sea_query::OnConflict::column(account::Column::UserId).do_nothing().to_owned();
+        let key = account::Column::UserId;
+        let once = OnConflict::column(key).do_nothing_on([key]).to_owned();
         account::Entity::insert(row).on_conflict(once).exec_without_returning(&self.0).await?;
         Ok(())
     }
@@ -197,11 +185,55 @@ impl Ledger {
     pub async fn transfer(&self, order: &Order) -> Result<(), TransferError> {
         // A transaction that is dropped before its commit is rolled back.
         let transaction = self.0.begin().await?;
-        take(&transaction, order).await?;
-        give(&transaction, order).await?;
+        if order.sender < order.recipient {
+            take(&transaction, order).await?;
+            give(&transaction, order).await?;
+        } else {
+            give(&transaction, order).await?;
+            take(&transaction, order).await?;
+        }
         record(&transaction, order).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+async fn make_accounts(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    use account::Column::{Balance, UserId};
+    let mut table = Table::create();
+    table
+        .table(account::Entity)
+        .col(ColumnDef::new(UserId).big_integer().not_null().primary_key())
+        .col(ColumnDef::new(Balance).big_integer().not_null().check(Expr::col(Balance).gte(0)));
+    make_table(connection, &mut table).await
+}
+
+async fn make_transfers(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    use transfer::Column::{Amount, Id, MadeAt, Memo, RecipientId, SenderId};
+    let mut table = Table::create();
+    table
+        .table(transfer::Entity)
+        .col(ColumnDef::new(Id).big_integer().not_null().auto_increment().primary_key())
+        .col(ColumnDef::new(SenderId).big_integer().not_null())
+        .col(ColumnDef::new(RecipientId).big_integer().not_null())
+        .col(ColumnDef::new(Amount).big_integer().not_null().check(Expr::col(Amount).gt(0)))
+        .col(ColumnDef::new(Memo).text().not_null())
+        .col(ColumnDef::new(MadeAt).big_integer().not_null())
+        .foreign_key(&mut account_of(SenderId))
+        .foreign_key(&mut account_of(RecipientId));
+    make_table(connection, &mut table).await?;
+    for (name, column) in
+        [("bank_transfer_sender", SenderId), ("bank_transfer_recipient", RecipientId)]
+    {
+        let mut index = Index::create().name(name).table(transfer::Entity).col(column).to_owned();
+        make_index(connection, &mut index).await?;
+    }
+    Ok(())
+}
+
+fn account_of(column: transfer::Column) -> ForeignKeyCreateStatement {
+    let mut key = ForeignKey::create();
+    key.from(transfer::Entity, column).to(account::Entity, account::Column::UserId);
+    key
 }
 
 async fn take(transaction: &DatabaseTransaction, order: &Order) -> Result<(), TransferError> {

@@ -6,26 +6,14 @@ use axum::extract::State;
 use axum::response::Response;
 use donjon::auth::LoggedIn;
 use donjon::page::Page;
-use donjon::session::SessionHandle;
 use donjon_core::account::AccountStore;
 use donjon_html::context;
 use donjon_html::template::{DateTime, Value};
-use serde::{Deserialize, Serialize};
 
 use crate::Bank;
 use crate::ledger::transfer::Model;
 use crate::money::Cents;
 use crate::problem::Problem;
-
-/// Where the session keeps the transfer that was just made.
-pub(crate) const SENT: &str = "sent";
-
-/// A transfer that was just made, for one page.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Sent {
-    pub(crate) amount: String,
-    pub(crate) to: String,
-}
 
 /// `GET /account/`
 ///
@@ -34,16 +22,13 @@ pub(crate) struct Sent {
 pub async fn show(
     State(bank): State<Bank>,
     LoggedIn(user): LoggedIn,
-    session: SessionHandle,
     page: Page,
 ) -> Result<Response, Problem> {
-    let sent: Option<Sent> = session.pop(SENT).await?;
     let rows = bank.ledger.transfers(user.id).await?;
     let names = names(&bank, user.id, &rows).await?;
     let transfers: Vec<Value> = rows.iter().map(|row| line(user.id, row, &names)).collect();
     let variables = context! {
         balance: bank.ledger.balance(user.id).await?.to_string(),
-        sent: sent.map(|sent| context! { amount: sent.amount, to: sent.to }),
         transfers,
     };
     Ok(page.render("bank/account.html", variables).await?)

@@ -7,6 +7,7 @@ use axum::body::Body;
 use bank::Bank;
 use bank::people::Person;
 use bank::start::site;
+use bank::storage::Storage;
 use donjon::password::{Passwords, Pbkdf2};
 use donjon_core::secret::Keys;
 use donjon_db::Database;
@@ -32,7 +33,9 @@ impl Branch {
         let folder = TempDir::new().unwrap();
         let database = Database::sqlite(folder.path().join("bank.sqlite3")).await.unwrap();
         let passwords = Passwords::new(Pbkdf2::with_iterations(1));
-        let (router, bank) = site(&database, &Keys::new("a test's key"), passwords).await.unwrap();
+        let keys = Keys::new("a test's key");
+        let storage = Storage::db(&database, &keys);
+        let (router, bank) = site(&storage, &keys, passwords).await.unwrap();
         Self { router, bank, database, folder }
     }
 
