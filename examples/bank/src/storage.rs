@@ -308,7 +308,12 @@ fn files(place: &Place, keys: &Keys) -> Result<FileSessions, StorageError> {
     make_folder(&folder).map_err(|error| StorageError::Folder(folder.clone(), error))?;
     let policy = SessionPolicy::default();
     let codec = SessionCodec::new(keys);
-    let files = FileSessions::new(folder, policy.cookie_name(), codec, Lifetime::idle(COOKIE_AGE.as_secs() as i64));
+    let files = FileSessions::new(
+        folder,
+        policy.cookie_name(),
+        codec,
+        Lifetime::idle(COOKIE_AGE.as_secs() as i64),
+    );
     files.map_err(StorageError::Files)
 }
 

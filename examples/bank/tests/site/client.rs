@@ -40,7 +40,7 @@ impl Branch {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client { router: self.router.clone(), cookies: BTreeMap::new() }
+        Client::of(&self.router)
     }
 
     pub(crate) async fn logged_in(&self, person: &Person) -> Client {
@@ -88,6 +88,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn of(router: &Router) -> Self {
+        Self { router: router.clone(), cookies: BTreeMap::new() }
+    }
+
+    /// The same cookies, at another node.
+    pub(crate) fn at(self, router: &Router) -> Self {
+        Self { router: router.clone(), ..self }
+    }
+
     pub(crate) async fn send(&mut self, request: http::request::Builder, body: Body) -> Answer {
         let mut request = request.body(body).unwrap();
         let cookies: Vec<_> =
