@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Process, find, folder, free_port, password, run};
+use crate::process::{Process, find, folder, on_free_port, password, run};
 use crate::{Durability, Outcome};
 
 /// A MariaDB server.
@@ -33,8 +33,11 @@ impl MariaDb {
     /// # Errors
     /// Where it is not installed, or does not begin.
     pub fn start(durability: Durability) -> Outcome<Self> {
-        let (folder, log) = folder("mariadb")?;
-        let (port, password) = (free_port()?, password()?);
+        on_free_port(|port| Self::start_on(port, durability))
+    }
+
+    fn start_on(port: u16, durability: Durability) -> Outcome<Self> {
+        let ((folder, log), password) = (folder("mariadb")?, password()?);
         let mut server = Self { process: None, folder, log, port, password, durability };
         server.initialise()?;
         server.begin()?;

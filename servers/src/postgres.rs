@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Process, as_user, find, folder, free_port, is_root, password, run};
+use crate::process::{Process, as_user, find, folder, is_root, on_free_port, password, run};
 use crate::{Durability, Outcome};
 
 /// Whom Debian's package runs it as; root may not.
@@ -43,8 +43,11 @@ impl Postgres {
     /// # Errors
     /// Where it is not installed, or does not begin.
     pub fn start(durability: Durability) -> Outcome<Self> {
-        let (folder, log) = folder("postgres")?;
-        let (programs, port, password) = (Self::find()?, free_port()?, password()?);
+        on_free_port(|port| Self::start_on(port, durability))
+    }
+
+    fn start_on(port: u16, durability: Durability) -> Outcome<Self> {
+        let ((folder, log), programs, password) = (folder("postgres")?, Self::find()?, password()?);
         let mut server = Self { process: None, folder, log, programs, port, password, durability };
         server.initialise()?;
         server.begin()?;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{Process, find, folder, free_port, password, run};
+use crate::process::{Process, find, folder, on_free_port, password, run};
 use crate::{Durability, Outcome};
 
 /// How many masters a cluster has: fewer it refuses.
@@ -80,12 +80,15 @@ impl Redis {
     /// # Errors
     /// Where it is not installed, or does not begin.
     pub fn start(options: RedisOptions) -> Outcome<Self> {
-        Self::with_password(options, password()?)
+        Self::with_password(options, &password()?)
     }
 
-    fn with_password(options: RedisOptions, password: String) -> Outcome<Self> {
+    fn with_password(options: RedisOptions, password: &str) -> Outcome<Self> {
+        on_free_port(|port| Self::start_on(port, options.clone(), password.to_owned()))
+    }
+
+    fn start_on(port: u16, options: RedisOptions, password: String) -> Outcome<Self> {
         let (folder, log) = folder("redis")?;
-        let port = free_port()?;
         let mut server = Self { process: None, folder, log, port, password, options };
         server.begin()?;
         Ok(server)
@@ -201,13 +204,12 @@ impl Cluster {
     /// Where Redis is not installed, or does not begin.
     pub fn start() -> Outcome<Self> {
         let password = password()?;
-        let begin = |_| {
-            let bus = free_port()?.to_string();
-            let more = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+        let begin = |bus: u16| {
+            let more = ["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()];
             let options = RedisOptions::new(Durability::Fast).arguments(more);
-            Redis::with_password(options, password.clone())
+            Redis::with_password(options, &password)
         };
-        let mut servers = (0..MASTERS).map(begin).collect::<Outcome<Vec<_>>>()?;
+        let mut servers = (0..MASTERS).map(|_| on_free_port(begin)).collect::<Outcome<Vec<_>>>()?;
         let places: Vec<_> =
             servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
         let mut words = vec!["--cluster", "create"];
@@ -251,7 +253,7 @@ impl Sentinel {
         let port = master.port.to_string();
         let options =
             RedisOptions::new(Durability::Fast).arguments(["--replicaof", "127.0.0.1", &port]);
-        let mut replica = Redis::with_password(options, master.password.clone())?;
+        let mut replica = Redis::with_password(options, &master.password)?;
         let linked = |server: &Redis| {
             server
                 .client(&["INFO", "replication"])
@@ -261,25 +263,8 @@ impl Sentinel {
             process.wait_until(|| linked(&replica))?;
             replica.process = Some(process);
         }
-        let (folder, log) = folder("sentinel")?;
-        let (own, file) = (free_port()?, folder.path().join("sentinel.conf"));
-        let settings = format!(
-            "port {own}\nbind 127.0.0.1\ndir {}\nsentinel monitor {MASTER} 127.0.0.1 {port} 1\n\
-             sentinel auth-pass {MASTER} {}\nsentinel down-after-milliseconds {MASTER} 300\n\
-             sentinel failover-timeout {MASTER} 2000\n",
-            folder.path().display(),
-            master.password,
-        );
-        std::fs::write(&file, settings).map_err(|error| error.to_string())?;
-        let mut command = Command::new(Redis::find()?);
-        let mut watcher = Process::begin(command.arg(file).arg("--sentinel"), &log)?;
-        let knows = |port: u16| {
-            let mut command = Command::new("redis-cli");
-            command.args(["-p", &port.to_string(), "SENTINEL", "replicas", MASTER]);
-            run(&mut command).is_ok_and(|said| said.contains("name"))
-        };
-        watcher.wait_until(|| knows(own))?;
-        Ok(Self { _watcher: watcher, _folder: folder, port: own, master, replica })
+        let (watcher, folder, port) = on_free_port(|port| watch(&master, port))?;
+        Ok(Self { _watcher: watcher, _folder: folder, port, master, replica })
     }
 
     /// The sentinel's port.
@@ -308,4 +293,28 @@ impl Sentinel {
         self.master.kill()?;
         self.replica.wait_until(&["INFO", "replication"], "role:master")
     }
+}
+
+/// Begins a sentinel on this port, and waits until it knows the master's replica.
+fn watch(master: &Redis, port: u16) -> Outcome<(Process, TempDir, u16)> {
+    let (folder, log) = folder("sentinel")?;
+    let file = folder.path().join("sentinel.conf");
+    let settings = format!(
+        "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {MASTER} 127.0.0.1 {} 1\n\
+         sentinel auth-pass {MASTER} {}\nsentinel down-after-milliseconds {MASTER} 300\n\
+         sentinel failover-timeout {MASTER} 2000\n",
+        folder.path().display(),
+        master.port,
+        master.password,
+    );
+    std::fs::write(&file, settings).map_err(|error| error.to_string())?;
+    let mut command = Command::new(Redis::find()?);
+    let mut watcher = Process::begin(command.arg(file).arg("--sentinel"), &log)?;
+    let knows = || {
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &port.to_string(), "SENTINEL", "replicas", MASTER]);
+        run(&mut command).is_ok_and(|said| said.contains("name"))
+    };
+    watcher.wait_until(knows)?;
+    Ok((watcher, folder, port))
 }

@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use crate::Outcome;
 use crate::command::{cargo, output, program, root, run as run_program};
+use crate::{Outcome, variants};
 
 /// What `cargo fuzz` passes, less what only a nightly toolchain has.
 const FLAGS: [&str; 8] = [
@@ -28,15 +28,15 @@ const SECONDS: u64 = 60;
 /// How long one input may take, in seconds.
 const TIMEOUT: u64 = 20;
 
-/// How many inputs a target is tried with to find that it has broken, and in how many seconds at most.
-const SMOKE: (u64, u64) = (100_000, 10);
+/// How many variants of its kept corpus a target is tried with to find that it has broken.
+const VARIANTS: usize = 2000;
 
 /// How a target is run.
 #[derive(Clone, Copy)]
 enum Effort {
     /// On new inputs every time, for so many seconds.
     Seconds(u64),
-    /// On the same inputs every time, from the kept corpus: a test that passed passes again.
+    /// On the kept corpus and [`variants`] of it, the same every time: what passed passes again.
     Smoke,
 }
 
@@ -104,12 +104,14 @@ impl Fuzzer {
         let found = found(name, effort);
         let artifacts = root().join("fuzz/artifacts").join(name);
         if let Effort::Smoke = effort {
-            // What an earlier run found would make this one another.
+            // What an earlier run left would make this one another.
             let _ = std::fs::remove_dir_all(&found);
         }
         for folder in [&found, &artifacts] {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| format!("{}: {error}", folder.display()))?;
+            std::fs::create_dir_all(folder).map_err(in_file(folder))?;
+        }
+        if let Effort::Smoke = effort {
+            write_variants(&kept(name), &found)?;
         }
         let log = self.log(name, effort, &[&found, &kept(name)], &artifacts)?;
         let (first, last) = covered(&log).ok_or_else(|| no_coverage(name))?;
@@ -128,11 +130,8 @@ impl Fuzzer {
         let mut command = program(self.0.join(name));
         match effort {
             Effort::Seconds(seconds) => command.arg(format!("-max_total_time={seconds}")),
-            Effort::Smoke => {
-                let (runs, seconds) = SMOKE;
-                command.args(["-seed=1".to_owned(), format!("-runs={runs}")]);
-                command.arg(format!("-max_total_time={seconds}"))
-            }
+            // What the folders hold, in the same order, and nothing of its own.
+            Effort::Smoke => command.args(["-seed=1", "-runs=0"]),
         };
         command.args([
             format!("-timeout={TIMEOUT}"),
@@ -161,6 +160,27 @@ fn found(name: &str, effort: Effort) -> PathBuf {
 
 fn kept(name: &str) -> PathBuf {
     root().join("fuzz/corpus").join(name)
+}
+
+/// Writes the variants of a corpus into a folder.
+fn write_variants(kept: &Path, folder: &Path) -> Outcome {
+    for (number, input) in variants::of(&inputs(kept)?, VARIANTS).iter().enumerate() {
+        let file = folder.join(number.to_string());
+        std::fs::write(&file, input).map_err(in_file(&file))?;
+    }
+    Ok(())
+}
+
+/// The inputs of a corpus, by the names of their files: a folder tells them in any order.
+fn inputs(kept: &Path) -> Outcome<Vec<Vec<u8>>> {
+    let entries = std::fs::read_dir(kept).map_err(in_file(kept))?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).map_err(in_file(file))).collect()
+}
+
+fn in_file(path: &Path) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
 }
 
 fn no_coverage(name: &str) -> String {

@@ -18,6 +18,7 @@ mod django;
 mod fuzz;
 mod services;
 mod test;
+mod variants;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,15 @@
 //! `site MODE PORT THREADS` serves the peers' site with the whole of Donjon's stack on 127.0.0.1.
 //!
-//! MODE: mem (sessions and users in memory) | sqlite (both in SQLite). The environment gives
-//! `PEERS_DATA`, a folder for the database, and `PEERS_SECRET`, the key.
+//! | MODE | sessions | users |
+//! |---|---|---|
+//! | mem | in memory | in memory |
+//! | cookie | in their cookie | in SQLite |
+//! | sqlite | in SQLite | in SQLite |
+//! | sqlite-cached | in SQLite, a cache in the process in front | the same |
+//! | redis | in Redis | in SQLite |
+//!
+//! The environment gives `PEERS_DATA`, a folder for the database, `PEERS_SECRET`, the key, and
+//! `PEERS_REDIS`, the address of Redis.
 
 use std::error::Error;
 use std::net::Ipv4Addr;
@@ -26,16 +34,18 @@ use donjon_core::clock::Clock;
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::SitePolicy;
 use donjon_core::secret::Keys;
-use donjon_core::session::{DynSessionStore, MemorySessions, SessionCodec};
-use donjon_db::{Database, DjangoAccounts, DjangoSessions};
+use donjon_core::session::cached::CachedSessions;
+use donjon_core::session::{DynSessionStore, MemorySessions, SessionCodec, SessionStore};
+use donjon_db::{CachedAccounts, Database, DjangoAccounts, DjangoSessions, ProcessCache};
 use donjon_html::context;
 use donjon_html::template::Templates;
+use donjon_redis::{Redis, RedisSessions};
 use http::{StatusCode, header};
 use serde::Deserialize;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const USAGE: &str = "usage: site mem|sqlite PORT THREADS";
+const USAGE: &str = "usage: site mem|cookie|sqlite|sqlite-cached|redis PORT THREADS";
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -54,9 +64,12 @@ async fn serve(mode: &str, port: u16) -> Result<(), Failure> {
     let keys = Keys::new(env::var("PEERS_SECRET")?.as_str());
     let (sessions, accounts) = match mode {
         "mem" => memory().await?,
+        "cookie" => (Sessions::InCookie, Arc::new(users(&database().await?).await?) as _),
         "sqlite" => sqlite(&keys).await?,
+        "sqlite-cached" => cached(&keys).await?,
+        "redis" => redis().await?,
         other => {
-            eprintln!("{other} is not built yet. {USAGE}");
+            eprintln!("there is no mode {other}. {USAGE}");
             process::exit(2);
         }
     };
@@ -71,7 +84,7 @@ async fn serve(mode: &str, port: u16) -> Result<(), Failure> {
 
 fn stack(
     keys: &Keys,
-    sessions: Arc<dyn DynSessionStore>,
+    sessions: Sessions,
     accounts: Arc<dyn DynAccountStore>,
 ) -> Result<Stack, Failure> {
     let site =
@@ -82,12 +95,14 @@ fn stack(
         .headers(["content-type", "x-csrftoken"])
         .build()?;
     let year = Duration::from_secs(31_536_000);
-    Ok(Stack::new(site)
+    let stack = Stack::new(site)
         .https(HttpsPolicy::default().redirect().hsts(year, HstsScope::Subdomains))
-        .cors(cors)
-        .sessions(SessionPolicy::default(), sessions)
-        .accounts(AuthPolicy::new(keys).login_url("/login"), accounts)
-        .build()?)
+        .cors(cors);
+    let stack = match sessions {
+        Sessions::InStore(store) => stack.sessions(SessionPolicy::default(), store),
+        Sessions::InCookie => stack.sessions_in_cookie(SessionPolicy::default(), keys),
+    };
+    Ok(stack.accounts(AuthPolicy::new(keys).login_url("/login"), accounts).build()?)
 }
 
 fn routes() -> Routes {
@@ -102,22 +117,53 @@ fn routes() -> Routes {
         .path("/healthz", get(async || "ok"))
 }
 
-type Stores = (Arc<dyn DynSessionStore>, Arc<dyn DynAccountStore>);
+/// Where sessions are.
+enum Sessions {
+    InStore(Arc<dyn DynSessionStore>),
+    InCookie,
+}
+
+type Stores = (Sessions, Arc<dyn DynAccountStore>);
+
+fn stores(sessions: impl SessionStore, accounts: impl AccountStore) -> Stores {
+    (Sessions::InStore(Arc::new(sessions)), Arc::new(accounts))
+}
 
 async fn memory() -> Result<Stores, Failure> {
     let accounts = MemoryAccounts::default();
     AccountStore::create(&accounts, alice()).await?;
-    Ok((Arc::new(MemorySessions::default()), Arc::new(accounts)))
+    Ok(stores(MemorySessions::default(), accounts))
 }
 
-async fn sqlite(keys: &Keys) -> Result<Stores, Failure> {
+async fn database() -> Result<Database, Failure> {
     let folder = env::var("PEERS_DATA")?;
     let database = Database::sqlite(format!("{folder}/donjon.sqlite3")).await?;
     database.migrate().await?;
-    let accounts = DjangoAccounts::new(&database);
+    Ok(database)
+}
+
+async fn users(database: &Database) -> Result<DjangoAccounts, Failure> {
+    let accounts = DjangoAccounts::new(database);
     AccountStore::create(&accounts, alice()).await?;
+    Ok(accounts)
+}
+
+async fn sqlite(keys: &Keys) -> Result<Stores, Failure> {
+    let database = database().await?;
     let sessions = DjangoSessions::new(&database, SessionCodec::new(keys));
-    Ok((Arc::new(sessions), Arc::new(accounts)))
+    Ok(stores(sessions, users(&database).await?))
+}
+
+async fn cached(keys: &Keys) -> Result<Stores, Failure> {
+    let database = database().await?;
+    let sessions = DjangoSessions::new(&database, SessionCodec::new(keys));
+    let sessions = CachedSessions::new(sessions, ProcessCache::default());
+    Ok(stores(sessions, CachedAccounts::new(users(&database).await?)))
+}
+
+async fn redis() -> Result<Stores, Failure> {
+    let redis = Redis::connect(&env::var("PEERS_REDIS")?).await?;
+    Ok(stores(RedisSessions::new(&redis), users(&database().await?).await?))
 }
 
 fn alice() -> NewUser {

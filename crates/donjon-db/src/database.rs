@@ -27,8 +27,12 @@ use policy::Target;
 /// How long a statement waits for a lock that somebody else holds.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a task waits for its turn at a connection.
+/// How long a task waits for its turn at a connection to a file.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a task waits for a connection to a server, free or new. As long as a server refuses
+/// connections, each operation takes this time and fails.
+pub const SERVER_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a write is tried that a deadlock or another transaction undid.
 const ATTEMPTS: u32 = 4;
@@ -109,9 +113,10 @@ impl Database {
         Ok(Self { reader: connection.clone(), writer: connection, direct: None, patience: None })
     }
 
-    /// The connections, for the site's own SeaORM entities. They read and write.
+    /// SeaORM's connection, which reads, writes, and runs any text as SQL: for what
+    /// [`db`](Self::db) can't do. A request's text must never reach it other than as a bound value.
     #[must_use]
-    pub fn connection(&self) -> &DatabaseConnection {
+    pub fn danger_connection(&self) -> &DatabaseConnection {
         &self.reader
     }
 
@@ -173,7 +178,7 @@ impl Database {
         self.in_time(writing).await.map_err(StoreError::from)
     }
 
-    async fn in_time<T>(
+    pub(crate) async fn in_time<T>(
         &self,
         work: impl Future<Output = Result<T, DbError>>,
     ) -> Result<T, DbError> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use donjon_core::session::StoreError;
-use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 use sqlx::error::DatabaseError;
 use sqlx::mysql::MySqlDatabaseError;
 use sqlx::postgres::PgDatabaseError;
@@ -43,6 +43,8 @@ pub enum DbErrorKind {
     Conflict,
     /// The disk is full.
     Full,
+    /// A transaction can't go on, or not like this.
+    Transaction,
     /// The tables are not as Django's migrations leave them.
     Schema,
     /// Anything else that the database said.
@@ -126,6 +128,29 @@ impl DbError {
     pub(crate) fn migrating() -> Self {
         let message = "another process has been migrating this database for too long; wait for it or end it, and try again".into();
         Self { kind: DbErrorKind::Locked, message, source: None }
+    }
+
+    pub(crate) fn transaction(problem: &str) -> Self {
+        let message = format!("the transaction: {problem}");
+        Self { kind: DbErrorKind::Transaction, message, source: None }
+    }
+
+    /// Was it the database that refused, and not the reading of its answer?
+    pub(crate) fn is_the_databases(&self) -> bool {
+        let refused = |error: &DbErr| {
+            matches!(
+                error,
+                DbErr::Exec(_) | DbErr::Query(_) | DbErr::Conn(_) | DbErr::ConnectionAcquire(_)
+            )
+        };
+        self.source.as_ref().is_none_or(refused)
+    }
+
+    /// Would a row have been the second with a value that must be unique?
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        let error = self.source.as_ref().and_then(DbErr::sql_err);
+        matches!(error, Some(SqlErr::UniqueConstraintViolation(_)))
     }
 
     pub(crate) fn hangs() -> Self {
@@ -236,6 +261,7 @@ fn advice(kind: DbErrorKind) -> &'static str {
         | DbErrorKind::Plaintext
         | DbErrorKind::FolderMissing
         | DbErrorKind::Schema
+        | DbErrorKind::Transaction
         | DbErrorKind::Other => "the database refused",
     }
 }

@@ -150,7 +150,7 @@ async fn rule_4_a_word_that_cannot_be_read_is_taken_for_all() {
     let (_fresh, database) = Place::Postgres.migrated().await;
     let (_bus, mut words) = node(&database).await;
     let sql = "NOTIFY donjon_sessions, 'of a later version'";
-    database.connection().execute_unprepared(sql).await.unwrap();
+    database.danger_connection().execute_unprepared(sql).await.unwrap();
     until(&mut words, Word::Changed(KeyDigest::EVERYTHING)).await;
 }
 

@@ -89,7 +89,7 @@ async fn foreign_keys_are_enforced() {
     let database = Database::sqlite(&path).await.unwrap();
     database.migrate().await.unwrap();
     let sql = "INSERT INTO auth_user_groups (user_id, group_id) VALUES (1, 1)";
-    assert!(database.connection().execute_unprepared(sql).await.is_err());
+    assert!(database.danger_connection().execute_unprepared(sql).await.is_err());
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn an_application_that_is_missing_is_added_to_those_of_django() {
         "DELETE FROM django_content_type WHERE model = 'session'",
         "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0001_initial', '2025-01-01 00:00:00')",
     ] {
-        database.connection().execute_unprepared(sql).await.unwrap();
+        database.danger_connection().execute_unprepared(sql).await.unwrap();
     }
     let applied = database.migrate().await.unwrap();
     assert_eq!(
@@ -217,7 +217,7 @@ async fn what_is_only_half_there_is_refused_and_left_as_it_was() {
         let (_folder, path) = file();
         let database = Database::sqlite(&path).await.unwrap();
         database.migrate().await.unwrap();
-        database.connection().execute_unprepared(spoil).await.unwrap();
+        database.danger_connection().execute_unprepared(spoil).await.unwrap();
         let mut other = another_process(&path).await;
         let all = "SELECT name FROM sqlite_master ORDER BY 1";
         let before = texts(&mut other, all).await;

@@ -55,7 +55,7 @@ fn record(number: u32, expires: UnixTime) -> SessionRecord {
 }
 
 async fn run(database: &Database, sql: &str) {
-    database.connection().execute_unprepared(sql).await.unwrap();
+    database.danger_connection().execute_unprepared(sql).await.unwrap();
 }
 
 async fn many_nodes_may_migrate_at_once(place: Place) {
@@ -115,10 +115,10 @@ async fn on_mariadb_an_interrupted_migration_is_gone_on_with() {
         assert_eq!(database.migrate().await.unwrap().len(), expected, "{spoil}");
         assert_eq!(database.migrate().await.unwrap(), [], "{spoil}");
         let all = "DELETE FROM auth_permission";
-        let there = database.connection().execute_unprepared(all).await.unwrap();
+        let there = database.danger_connection().execute_unprepared(all).await.unwrap();
         assert_eq!(there.rows_affected(), 20, "{spoil}");
         let mark = "SELECT * FROM donjon_migrating";
-        assert!(database.connection().execute_unprepared(mark).await.is_err(), "{spoil}");
+        assert!(database.danger_connection().execute_unprepared(mark).await.is_err(), "{spoil}");
     }
 }
 
@@ -222,7 +222,7 @@ async fn the_server_gives_up_on_a_long_statement(place: Place) {
         }
     };
     let began = Instant::now();
-    let error = database.connection().execute_unprepared(sleep).await.unwrap_err();
+    let error = database.danger_connection().execute_unprepared(sleep).await.unwrap_err();
     assert_eq!(DbError::from(error).kind(), DbErrorKind::Timeout);
     assert!(began.elapsed() < Duration::from_secs(5));
 }
@@ -266,7 +266,7 @@ async fn the_session_is_as_django_has_it(place: Place) {
     };
     run(&database, utc).await;
     run(&database, isolation).await;
-    let refused = database.connection().execute_unprepared(too_long).await;
+    let refused = database.danger_connection().execute_unprepared(too_long).await;
     assert!(refused.is_err(), "nothing is cut silently");
 }
 
@@ -295,7 +295,7 @@ async fn one_that_is_held_is_passed_over(fresh: &Fresh, sessions: &DjangoSession
         sessions.create(&SessionKey::random(), &record).await.unwrap();
     }
     let other = fresh.open().await;
-    let holder = other.connection().begin().await.unwrap();
+    let holder = other.danger_connection().begin().await.unwrap();
     let hold = "SELECT * FROM django_session ORDER BY expire_date LIMIT 1 FOR UPDATE";
     holder.execute_unprepared(hold).await.unwrap();
     assert_eq!(sessions.clear_expired(NOW, 10).await.unwrap(), 1);

@@ -146,12 +146,12 @@ async fn djangos_rows_are_read() {
         ("a-t-between-", "2023-11-14T22:13:21"),
         ("with-a-zone", "2023-11-14 22:13:21+00:00"),
     ] {
-        put(database.connection(), name, row, date).await;
+        put(database.danger_connection(), name, row, date).await;
         let loaded = load(&sessions, &key(name), NOW).await.unwrap().expect(name);
         assert_eq!(loaded.data.value::<u32>("a").unwrap(), Some(1));
     }
     let compressed = ".eJyrVopPLC3JiC8tTi2Kz0xRslIyVNJBFktKTM5OzQNJpGQl5qXn6yXn55UUZSbpgZToQWWL9XzzU1JznKBqUQzISCzOAOquoBAo1QIAkBRETQ:1r31eq:R3Iy7gCSehp8o0wHEkfX9nHnU75-vywSQMx65qdm70Y";
-    put(database.connection(), "logged-in", compressed, "2023-11-15 00:00:00").await;
+    put(database.danger_connection(), "logged-in", compressed, "2023-11-15 00:00:00").await;
     let loaded = load(&sessions, &key("logged-in"), NOW).await.unwrap().unwrap();
     assert_eq!(loaded.data.value::<String>("_auth_user_id").unwrap().as_deref(), Some("1"));
 }
@@ -168,7 +168,7 @@ async fn an_end_that_has_passed_or_is_no_date_ends_the_session() {
         ("never-a-date", "zzzz"),
         ("empty-date", ""),
     ] {
-        put(database.connection(), name, row, date).await;
+        put(database.danger_connection(), name, row, date).await;
         assert_eq!(load(&sessions, &key(name), NOW).await.unwrap(), None, "{name}");
     }
 }
@@ -184,7 +184,7 @@ async fn a_row_that_is_not_to_be_believed_is_an_empty_session_under_its_key(plac
         ("forged-row", "eyJhIjoxfQ:1r31eq:6JY7qA6_tXlRxkuT49Iwua12kR29N3MUmpm066bm4pt"),
         ("another-keys-row", &foreign),
     ] {
-        put(database.connection(), name, data, "2023-11-15 00:00:00").await;
+        put(database.danger_connection(), name, data, "2023-11-15 00:00:00").await;
         let loaded = load(&sessions, &key(name), NOW).await.unwrap().expect(name);
         assert!(loaded.data.is_empty(), "{name}");
         let saved = update(&sessions, &key(name), &record(2, later())).await.unwrap();
@@ -206,7 +206,7 @@ async fn dates_are_written_as_django_writes_them() {
             "DELETE FROM django_session WHERE session_key = '{}' AND expire_date = '{text}'",
             key.expose()
         );
-        let found = database.connection().execute_unprepared(&sql).await.unwrap();
+        let found = database.danger_connection().execute_unprepared(&sql).await.unwrap();
         assert_eq!(found.rows_affected(), 1, "{text}");
     }
 }

@@ -161,7 +161,7 @@ async fn rows_that_donjon_did_not_write_are_passed_over(place: Place) {
         "INSERT INTO donjon_csp_violation VALUES (2, 'img-src', 'enforce', 'a', 'b', '', -1, 1, '', 1, '2025-01-01', '2025-01-01')",
         "INSERT INTO donjon_csp_hour VALUES ('2025-01-01 00:00:00', 'x-src', 1)",
     ] {
-        database.connection().execute_unprepared(sql).await.unwrap();
+        database.danger_connection().execute_unprepared(sql).await.unwrap();
     }
     assert_eq!(store.records().await.unwrap(), []);
     assert_eq!(store.hours(UnixTime::from_seconds(0)).await.unwrap(), []);
@@ -186,7 +186,7 @@ async fn many_at_once_lose_no_count(place: Place) {
 async fn a_database_of_django_gets_the_tables_and_a_second_run_changes_nothing(place: Place) {
     let (_fresh, database, store) = store(place).await;
     for sql in ["DROP TABLE donjon_csp_violation", "DROP TABLE donjon_csp_hour"] {
-        database.connection().execute_unprepared(sql).await.unwrap();
+        database.danger_connection().execute_unprepared(sql).await.unwrap();
     }
     assert_eq!(database.migrate().await.unwrap(), [], "no migration of Django's");
     store.note(&batch(["inline"]), at(0)).await.unwrap();

@@ -6,11 +6,12 @@
 //! 2. A list belongs to a user, or to the session of a visitor who is not logged in; the table never
 //!    learns the session's key.
 
+use donjon_db::{Db, DbError};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ColumnDef, ForeignKey, Index, OnConflict, Table};
-use sea_orm::{ActiveValue, DatabaseConnection, DatabaseTransaction, QueryOrder, TransactionTrait};
+use sea_orm::sea_query::{ColumnDef, Index, OnConflict, Table, TableCreateStatement};
+use sea_orm::{ActiveValue, DbBackend, Insert, QueryOrder};
 
-use crate::tables::{make_index, make_table};
+use crate::tables::make;
 
 /// How many items a list may have.
 pub const MAX_ITEMS: u64 = 100;
@@ -18,8 +19,24 @@ pub const MAX_ITEMS: u64 = 100;
 /// How many characters an item may have.
 pub const MAX_NAME: usize = 80;
 
-/// How many characters an owner's name may have; it is made here.
-const MAX_OWNER: u32 = 64;
+/// How many characters an owner's name has at most.
+const MAX_OWNER: u32 = 100;
+
+fn table() -> TableCreateStatement {
+    Table::create()
+        .table(item::Entity)
+        .if_not_exists()
+        .col(
+            ColumnDef::new(item::Column::Id)
+                .big_integer()
+                .not_null()
+                .auto_increment()
+                .primary_key(),
+        )
+        .col(ColumnDef::new(item::Column::Owner).string_len(MAX_OWNER).not_null())
+        .col(ColumnDef::new(item::Column::Name).text().not_null())
+        .take()
+}
 
 /// A row of `bank_list`.
 pub mod list {
@@ -39,6 +56,19 @@ pub mod list {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Has a list for a transaction alone.
+fn hold(owner: &Owner) -> Insert<list::ActiveModel> {
+    let row = list::ActiveModel { owner: ActiveValue::Set(owner.0.clone()) };
+    let key = list::Column::Owner;
+    list::Entity::insert(row).on_conflict(OnConflict::column(key).update_column(key).to_owned())
+}
+
+fn lists() -> TableCreateStatement {
+    let mut owner = ColumnDef::new(list::Column::Owner);
+    owner.string_len(MAX_OWNER).not_null().primary_key();
+    Table::create().table(list::Entity).if_not_exists().col(owner).take()
 }
 
 /// A row of `bank_item`.
@@ -94,83 +124,67 @@ pub enum Addition {
 
 /// All lists.
 #[derive(Clone, Debug)]
-pub struct Items(DatabaseConnection);
+pub struct Items(Db);
 
 impl Items {
     /// Opens the lists in this database, and makes the table where it is missing.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn open(connection: &DatabaseConnection) -> Result<Self, DbErr> {
-        make_lists(connection).await?;
-        make_items(connection).await?;
-        Ok(Self(connection.clone()))
+    /// [`DbError`].
+    pub async fn open(db: Db) -> Result<Self, DbError> {
+        make(&db, lists).await?;
+        make(&db, table).await?;
+        // MariaDB has no `if not exists` here; its lists are short enough.
+        if db.backend() != DbBackend::MySql {
+            let mut index = Index::create();
+            index.name("bank_item_owner").if_not_exists().table(item::Entity);
+            db.execute(index.col(item::Column::Owner).take()).await?;
+        }
+        Ok(Self(db))
     }
 
     /// A list's items, the oldest first.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn of(&self, owner: &Owner) -> Result<Vec<item::Model>, DbErr> {
-        item::Entity::find()
-            .filter(item::Column::Owner.eq(&owner.0))
-            .order_by_asc(item::Column::Id)
-            .all(&self.0)
-            .await
+    /// [`DbError`].
+    pub async fn of(&self, owner: &Owner) -> Result<Vec<item::Model>, DbError> {
+        let owned = item::Entity::find().filter(item::Column::Owner.eq(&owner.0));
+        self.0.all(owned.order_by_asc(item::Column::Id)).await
     }
 
     /// Adds an item.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn add(&self, owner: &Owner, name: &str) -> Result<Addition, DbErr> {
+    /// [`DbError`].
+    pub async fn add(&self, owner: &Owner, name: &str) -> Result<Addition, DbError> {
         let row = item::ActiveModel {
             id: ActiveValue::NotSet,
             owner: ActiveValue::Set(owner.0.clone()),
             name: ActiveValue::Set(name.to_owned()),
         };
-        // A transaction that is dropped is rolled back.
-        let transaction = self.0.begin().await?;
-        hold(&transaction, owner).await?;
-        item::Entity::insert(row).exec_without_returning(&transaction).await?;
-        let owned = item::Entity::find().filter(item::Column::Owner.eq(&owner.0));
-        if sea_orm::PaginatorTrait::count(owned, &transaction).await? > MAX_ITEMS {
-            return Ok(Addition::Full);
+        let added = self.0.atomic(async |tx| {
+            // The list is held until the end, so that two requests can't both count before either adds.
+            tx.execute(hold(owner)).await?;
+            tx.execute(item::Entity::insert(row)).await?;
+            let owned = item::Entity::find().filter(item::Column::Owner.eq(&owner.0));
+            if tx.count(owned).await? > MAX_ITEMS { Err(NotAdded::Full) } else { Ok(()) }
+        });
+        match added.await {
+            Ok(()) => Ok(Addition::Added),
+            Err(NotAdded::Full) => Ok(Addition::Full),
+            Err(NotAdded::Database(error)) => Err(error),
         }
-        transaction.commit().await?;
-        Ok(Addition::Added)
     }
 }
 
-/// Has the list for itself until the transaction ends, so that two requests can't both count before
-/// either adds.
-async fn hold(transaction: &DatabaseTransaction, owner: &Owner) -> Result<(), DbErr> {
-    let row = list::ActiveModel { owner: ActiveValue::Set(owner.0.clone()) };
-    let key = list::Column::Owner;
-    let held = OnConflict::column(key).update_column(key).to_owned();
-    list::Entity::insert(row).on_conflict(held).exec_without_returning(transaction).await?;
-    Ok(())
+/// Why the block is undone.
+enum NotAdded {
+    Full,
+    Database(DbError),
 }
 
-async fn make_lists(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    let mut owner = ColumnDef::new(list::Column::Owner);
-    owner.string_len(MAX_OWNER).not_null().primary_key();
-    make_table(connection, Table::create().table(list::Entity).col(owner)).await
-}
-
-async fn make_items(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    use item::Column::{Id, Name, Owner};
-    let mut key = ForeignKey::create();
-    key.from(item::Entity, Owner).to(list::Entity, list::Column::Owner);
-    let mut table = Table::create();
-    table
-        .table(item::Entity)
-        .col(ColumnDef::new(Id).big_integer().not_null().auto_increment().primary_key())
-        .col(ColumnDef::new(Owner).string_len(MAX_OWNER).not_null())
-        .col(ColumnDef::new(Name).text().not_null())
-        .foreign_key(&mut key);
-    make_table(connection, &mut table).await?;
-    let mut index = Index::create();
-    index.name("bank_item_owner").table(item::Entity).col(Owner);
-    make_index(connection, &mut index).await
+impl From<DbError> for NotAdded {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
 }

@@ -5,27 +5,77 @@
 //! 1. A transfer is one transaction: both balances and its record change, or nothing does.
 //! 2. Money is taken by one statement that also checks that it is there, so that no other request
 //!    can come between the look and the deed. The table checks it once more.
-//! 3. Of two accounts the one with the lower number is changed first, so that two who pay each other
-//!    at once wait for each other, and not both.
-//! 4. A page shows the latest [`SHOWN`] transfers.
+//! 3. A page shows [`SHOWN`] transfers, in an order that the visitor chooses among [`sortable`]
+//!    columns.
 
 use std::fmt;
 
 use donjon_core::clock::UnixTime;
+use donjon_db::guard::MayRetry;
+use donjon_db::{Columns, Db, DbError, OrderBy, Page, PageNumber, Pages};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{
-    ColumnDef, Expr, ForeignKey, ForeignKeyCreateStatement, Index, OnConflict, Table,
+    ColumnDef, Expr, ForeignKey, Index, OnConflict, Table, TableCreateStatement,
 };
-use sea_orm::{
-    ActiveValue, Condition, DatabaseConnection, DatabaseTransaction, ExprTrait, QueryOrder,
-    QuerySelect, TransactionTrait,
-};
+use sea_orm::{ActiveValue, Condition, DbBackend, ExprTrait};
 
 use crate::money::Cents;
-use crate::tables::{make_index, make_table};
+use crate::tables::make;
 
 /// How many transfers an account's page shows.
 pub const SHOWN: u64 = 50;
+
+/// How often a transfer is tried.
+const ATTEMPTS: u32 = 5;
+
+/// The columns that the history of an account may be sorted by, and their names in an address.
+#[must_use]
+pub fn sortable() -> Columns<transfer::Entity> {
+    Columns::of([transfer::Column::Amount]).named("date", transfer::Column::Id)
+}
+
+/// Who paid, and who got it.
+const INDEXES: [(&str, transfer::Column); 2] = [
+    ("bank_transfer_sender", transfer::Column::SenderId),
+    ("bank_transfer_recipient", transfer::Column::RecipientId),
+];
+
+fn accounts(backend: DbBackend) -> TableCreateStatement {
+    let mut table = Table::create();
+    table
+        .table(account::Entity)
+        .if_not_exists()
+        .col(ColumnDef::new(account::Column::UserId).big_integer().not_null().primary_key())
+        .col(ColumnDef::new(account::Column::Balance).big_integer().not_null())
+        .check(Expr::col(account::Column::Balance).gte(0));
+    // MariaDB wants both columns of one type, and Django's there is a smaller one.
+    if backend != DbBackend::MySql {
+        let mut user = ForeignKey::create();
+        table.foreign_key(user.from_col(account::Column::UserId).to_tbl("auth_user").to_col("id"));
+    }
+    table
+}
+
+fn transfers() -> TableCreateStatement {
+    let number = |column| ColumnDef::new(column).big_integer().not_null().take();
+    let party = |column| {
+        let mut account = ForeignKey::create();
+        account.from_col(column).to_tbl(account::Entity).to_col(account::Column::UserId).take()
+    };
+    Table::create()
+        .table(transfer::Entity)
+        .if_not_exists()
+        .col(number(transfer::Column::Id).auto_increment().primary_key())
+        .col(number(transfer::Column::SenderId))
+        .col(number(transfer::Column::RecipientId))
+        .col(number(transfer::Column::Amount))
+        .col(ColumnDef::new(transfer::Column::Memo).text().not_null())
+        .col(number(transfer::Column::MadeAt))
+        .check(Expr::col(transfer::Column::Amount).gt(0))
+        .foreign_key(&mut party(transfer::Column::SenderId))
+        .foreign_key(&mut party(transfer::Column::RecipientId))
+        .take()
+}
 
 /// A row of `bank_account`.
 pub mod account {
@@ -102,7 +152,7 @@ pub enum TransferError {
     /// The recipient has no account.
     NoAccount,
     /// The database failed.
-    Database(DbErr),
+    Database(DbError),
 }
 
 impl fmt::Display for TransferError {
@@ -117,65 +167,80 @@ impl fmt::Display for TransferError {
 
 impl std::error::Error for TransferError {}
 
-impl From<DbErr> for TransferError {
-    fn from(error: DbErr) -> Self {
+impl From<DbError> for TransferError {
+    fn from(error: DbError) -> Self {
         Self::Database(error)
+    }
+}
+
+impl MayRetry for TransferError {
+    fn may_retry(&self) -> bool {
+        matches!(self, Self::Database(error) if error.may_retry())
     }
 }
 
 /// The accounts and their transfers.
 #[derive(Clone, Debug)]
-pub struct Ledger(DatabaseConnection);
+pub struct Ledger(Db);
 
 impl Ledger {
     /// Opens the ledger in this database, and makes its tables where they are missing.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn open(connection: &DatabaseConnection) -> Result<Self, DbErr> {
-        make_accounts(connection).await?;
-        make_transfers(connection).await?;
-        Ok(Self(connection.clone()))
+    /// [`DbError`].
+    pub async fn open(db: Db) -> Result<Self, DbError> {
+        make(&db, || accounts(db.backend())).await?;
+        make(&db, transfers).await?;
+        // MariaDB has no `if not exists` here, and makes these for the foreign keys by itself.
+        if db.backend() != DbBackend::MySql {
+            for (name, column) in INDEXES {
+                let mut index = Index::create();
+                index.name(name).if_not_exists().table(transfer::Entity).col(column);
+                db.execute(index).await?;
+            }
+        }
+        Ok(Self(db))
     }
 
     /// Opens an account, unless the user has one.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn open_account(&self, user: i64, balance: Cents) -> Result<(), DbErr> {
+    /// [`DbError`].
+    pub async fn open_account(&self, user: i64, balance: Cents) -> Result<(), DbError> {
         let row = account::ActiveModel {
             user_id: ActiveValue::Set(user),
             balance: ActiveValue::Set(balance.0),
         };
         let key = account::Column::UserId;
         let once = OnConflict::column(key).do_nothing_on([key]).to_owned();
-        account::Entity::insert(row).on_conflict(once).exec_without_returning(&self.0).await?;
+        self.0.execute(account::Entity::insert(row).on_conflict(once)).await?;
         Ok(())
     }
 
     /// What a user has; nothing without an account.
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn balance(&self, user: i64) -> Result<Cents, DbErr> {
-        let row = account::Entity::find_by_id(user).one(&self.0).await?;
+    /// [`DbError`].
+    pub async fn balance(&self, user: i64) -> Result<Cents, DbError> {
+        let row = self.0.one(account::Entity::find_by_id(user)).await?;
         Ok(Cents(row.map_or(0, |row| row.balance)))
     }
 
-    /// The latest transfers from and to a user, the newest first.
+    /// Transfers from and to a user, a page of [`SHOWN`].
     ///
     /// # Errors
-    /// [`DbErr`].
-    pub async fn transfers(&self, user: i64) -> Result<Vec<transfer::Model>, DbErr> {
+    /// [`DbError`].
+    pub async fn transfers(
+        &self,
+        user: i64,
+        order: &OrderBy<transfer::Entity>,
+        number: PageNumber,
+    ) -> Result<Page<transfer::Model>, DbError> {
         let either = Condition::any()
             .add(transfer::Column::SenderId.eq(user))
             .add(transfer::Column::RecipientId.eq(user));
-        transfer::Entity::find()
-            .filter(either)
-            .order_by_desc(transfer::Column::Id)
-            .limit(SHOWN)
-            .all(&self.0)
-            .await
+        let query = order.apply(transfer::Entity::find().filter(either));
+        Pages::of(SHOWN).page(&self.0, query, number).await
     }
 
     /// Moves money.
@@ -183,79 +248,32 @@ impl Ledger {
     /// # Errors
     /// [`TransferError`]; then nothing has changed.
     pub async fn transfer(&self, order: &Order) -> Result<(), TransferError> {
-        // A transaction that is dropped before its commit is rolled back.
-        let transaction = self.0.begin().await?;
-        if order.sender < order.recipient {
-            take(&transaction, order).await?;
-            give(&transaction, order).await?;
-        } else {
-            give(&transaction, order).await?;
-            take(&transaction, order).await?;
-        }
-        record(&transaction, order).await?;
-        Ok(transaction.commit().await?)
+        let attempt = async |tx: Db| {
+            take(&tx, order).await?;
+            give(&tx, order).await?;
+            record(&tx, order).await
+        };
+        // Two who pay each other at once wait for each other, and the database undoes one.
+        self.0.atomic_with_retries(ATTEMPTS, attempt).await
     }
 }
 
-async fn make_accounts(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    use account::Column::{Balance, UserId};
-    let mut table = Table::create();
-    table
-        .table(account::Entity)
-        .col(ColumnDef::new(UserId).big_integer().not_null().primary_key())
-        .col(ColumnDef::new(Balance).big_integer().not_null().check(Expr::col(Balance).gte(0)));
-    make_table(connection, &mut table).await
-}
-
-async fn make_transfers(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    use transfer::Column::{Amount, Id, MadeAt, Memo, RecipientId, SenderId};
-    let mut table = Table::create();
-    table
-        .table(transfer::Entity)
-        .col(ColumnDef::new(Id).big_integer().not_null().auto_increment().primary_key())
-        .col(ColumnDef::new(SenderId).big_integer().not_null())
-        .col(ColumnDef::new(RecipientId).big_integer().not_null())
-        .col(ColumnDef::new(Amount).big_integer().not_null().check(Expr::col(Amount).gt(0)))
-        .col(ColumnDef::new(Memo).text().not_null())
-        .col(ColumnDef::new(MadeAt).big_integer().not_null())
-        .foreign_key(&mut account_of(SenderId))
-        .foreign_key(&mut account_of(RecipientId));
-    make_table(connection, &mut table).await?;
-    for (name, column) in
-        [("bank_transfer_sender", SenderId), ("bank_transfer_recipient", RecipientId)]
-    {
-        let mut index = Index::create().name(name).table(transfer::Entity).col(column).to_owned();
-        make_index(connection, &mut index).await?;
-    }
-    Ok(())
-}
-
-fn account_of(column: transfer::Column) -> ForeignKeyCreateStatement {
-    let mut key = ForeignKey::create();
-    key.from(transfer::Entity, column).to(account::Entity, account::Column::UserId);
-    key
-}
-
-async fn take(transaction: &DatabaseTransaction, order: &Order) -> Result<(), TransferError> {
+async fn take(tx: &Db, order: &Order) -> Result<(), TransferError> {
     let taken = account::Entity::update_many()
         .col_expr(account::Column::Balance, Expr::col(account::Column::Balance).sub(order.amount.0))
         .filter(account::Column::UserId.eq(order.sender))
-        .filter(account::Column::Balance.gte(order.amount.0))
-        .exec(transaction)
-        .await?;
-    if taken.rows_affected == 1 { Ok(()) } else { Err(TransferError::Overdrawn) }
+        .filter(account::Column::Balance.gte(order.amount.0));
+    if tx.execute(taken).await? == 1 { Ok(()) } else { Err(TransferError::Overdrawn) }
 }
 
-async fn give(transaction: &DatabaseTransaction, order: &Order) -> Result<(), TransferError> {
+async fn give(tx: &Db, order: &Order) -> Result<(), TransferError> {
     let given = account::Entity::update_many()
         .col_expr(account::Column::Balance, Expr::col(account::Column::Balance).add(order.amount.0))
-        .filter(account::Column::UserId.eq(order.recipient))
-        .exec(transaction)
-        .await?;
-    if given.rows_affected == 1 { Ok(()) } else { Err(TransferError::NoAccount) }
+        .filter(account::Column::UserId.eq(order.recipient));
+    if tx.execute(given).await? == 1 { Ok(()) } else { Err(TransferError::NoAccount) }
 }
 
-async fn record(transaction: &DatabaseTransaction, order: &Order) -> Result<(), TransferError> {
+async fn record(tx: &Db, order: &Order) -> Result<(), TransferError> {
     let row = transfer::ActiveModel {
         id: ActiveValue::NotSet,
         sender_id: ActiveValue::Set(order.sender),
@@ -264,6 +282,6 @@ async fn record(transaction: &DatabaseTransaction, order: &Order) -> Result<(), 
         memo: ActiveValue::Set(order.memo.clone()),
         made_at: ActiveValue::Set(order.at.seconds()),
     };
-    transfer::Entity::insert(row).exec_without_returning(transaction).await?;
+    tx.execute(transfer::Entity::insert(row)).await?;
     Ok(())
 }

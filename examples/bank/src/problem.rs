@@ -23,7 +23,6 @@ use donjon_db::{DbError, DbErrorKind};
 use donjon_html::context;
 use donjon_html::template::{Templates, Value};
 use http::{HeaderValue, StatusCode, header};
-use sea_orm::DbErr;
 use serde_json::json;
 
 use crate::witness::Refusal;
@@ -40,7 +39,9 @@ pub enum Problem {
     /// The accounts' store failed.
     Store(StoreError),
     /// The bank's own tables could not be read or written.
-    Database(DbErr),
+    Database(DbError),
+    /// The address asks for a page that there can't be.
+    NoPage,
 }
 
 macro_rules! from {
@@ -53,7 +54,7 @@ macro_rules! from {
     )*};
 }
 
-from!(PageError => Page, AuthError => Auth, SessionError => Session, StoreError => Store, DbErr => Database);
+from!(PageError => Page, AuthError => Auth, SessionError => Session, StoreError => Store, DbError => Database);
 
 impl From<SessionsError> for Problem {
     fn from(error: SessionsError) -> Self {
@@ -67,14 +68,12 @@ impl From<SessionsError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
+            Self::NoPage => StatusCode::NOT_FOUND.into_response(),
             Self::Page(error) => error.into_response(),
             Self::Auth(error) => error.into_response(),
             Self::Session(error) => logged(StatusCode::SERVICE_UNAVAILABLE, &error),
             Self::Store(error) => logged(StatusCode::SERVICE_UNAVAILABLE, &error),
-            Self::Database(error) => {
-                let error = DbError::from(error);
-                logged(status(error.kind()), &error)
-            }
+            Self::Database(error) => logged(status(error.kind()), &error),
         }
     }
 }

@@ -15,7 +15,6 @@ use donjon::serve::Server;
 use donjon_core::secret::Keys;
 use donjon_core::session::StoreError;
 use donjon_db::{Database, DbError, DjangoAccounts, SqlViolations};
-use sea_orm::DbErr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -79,12 +78,6 @@ macro_rules! from {
 }
 
 from!(KeyError => Key, StorageError => Storage, DbError => Database, StoreError => Store, SiteError => Site);
-
-impl From<DbErr> for StartError {
-    fn from(error: DbErr) -> Self {
-        Self::Database(error.into())
-    }
-}
 
 /// All sites, serving.
 #[derive(Debug)]
@@ -202,8 +195,8 @@ async fn open(
 ) -> Result<Bank, StartError> {
     database.migrate().await?;
     let bank = Bank {
-        ledger: ledger::Ledger::open(database.connection()).await?,
-        items: items::Items::open(database.connection()).await?,
+        ledger: ledger::Ledger::open(database.db()).await?,
+        items: items::Items::open(database.db()).await?,
         accounts: Arc::new(DjangoAccounts::new(database)),
         passwords,
         violations: Arc::new(SqlViolations::new(database)),

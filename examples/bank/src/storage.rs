@@ -238,7 +238,6 @@ impl Storage {
 
     /// Gives a stack these sessions, and each user the list of their own. A session in its cookie is on
     /// no list: nobody could end it.
-    #[must_use]
     pub fn furnish(&self, stack: StackBuilder, keys: &Keys) -> StackBuilder {
         let policy = SessionPolicy::default();
         match &self.sessions {
@@ -284,7 +283,7 @@ async fn bus(
     place: &Place,
     database: &Database,
 ) -> Result<Option<Arc<dyn ChangeBus>>, StorageError> {
-    let backend = database.connection().get_database_backend();
+    let backend = database.db().backend();
     if place.redis.is_none() && backend == DbBackend::Sqlite {
         return Ok(None);
     }

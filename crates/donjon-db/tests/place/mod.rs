@@ -65,7 +65,7 @@ async fn on_server(variable: &str) -> Fresh {
     let database = Database::connect(&server).await.unwrap();
     let charset = if variable == servers::MARIADB { " CHARACTER SET utf8mb4" } else { "" };
     let sql = format!("CREATE DATABASE {name}{charset}");
-    database.connection().execute_unprepared(&sql).await.unwrap();
+    database.danger_connection().execute_unprepared(&sql).await.unwrap();
     let (place, _) = server.rsplit_once('/').unwrap();
     Fresh { url: format!("{place}/{name}"), _folder: None }
 }

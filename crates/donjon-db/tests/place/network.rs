@@ -12,7 +12,7 @@ use super::{Fresh, Place};
 /// Ends every other connection to the database, as a restart does.
 pub(crate) async fn end_the_others(fresh: &Fresh, place: Place) {
     let killer = fresh.open().await;
-    let run = async |sql| killer.connection().execute_unprepared(sql).await.unwrap();
+    let run = async |sql| killer.danger_connection().execute_unprepared(sql).await.unwrap();
     if place == Place::Postgres {
         run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").await;
         return;

@@ -1,17 +1,22 @@
 //! The balance and its transfers.
+//!
+//! 1. The address chooses the order and the page, `?sort=-amount&page=2`: a column that may not be
+//!    chosen, and a page that is no number, are 404.
 
 use std::collections::HashMap;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use donjon::auth::LoggedIn;
 use donjon::page::Page;
 use donjon_core::account::AccountStore;
+use donjon_db::{OrderBy, Page as Rows, PageNumber};
 use donjon_html::context;
 use donjon_html::template::{DateTime, Value};
 
 use crate::Bank;
-use crate::ledger::transfer::Model;
+use crate::ledger::sortable;
+use crate::ledger::transfer::{Entity, Model};
 use crate::money::Cents;
 use crate::problem::Problem;
 
@@ -22,16 +27,55 @@ use crate::problem::Problem;
 pub async fn show(
     State(bank): State<Bank>,
     LoggedIn(user): LoggedIn,
+    RawQuery(query): RawQuery,
     page: Page,
 ) -> Result<Response, Problem> {
-    let rows = bank.ledger.transfers(user.id).await?;
-    let names = names(&bank, user.id, &rows).await?;
-    let transfers: Vec<Value> = rows.iter().map(|row| line(user.id, row, &names)).collect();
+    let view = View::read(query.as_deref().unwrap_or_default())?;
+    let rows = bank.ledger.transfers(user.id, &view.order, view.number).await?;
+    let names = names(&bank, user.id, &rows.items).await?;
+    let transfers: Vec<Value> = rows.items.iter().map(|row| line(user.id, row, &names)).collect();
     let variables = context! {
         balance: bank.ledger.balance(user.id).await?.to_string(),
         transfers,
+        pages: view.links(&rows),
     };
     Ok(page.render("bank/account.html", variables).await?)
+}
+
+/// The order when the address has none: the newest first.
+const NEWEST: &str = "-date";
+
+/// What the address chose.
+struct View {
+    sort: String,
+    order: OrderBy<Entity>,
+    number: PageNumber,
+}
+
+impl View {
+    fn read(query: &str) -> Result<Self, Problem> {
+        let (mut sort, mut number) = (NEWEST.to_owned(), PageNumber::FIRST);
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "sort" => sort = value.into_owned(),
+                "page" => number = PageNumber::parse(&value).map_err(|_| Problem::NoPage)?,
+                _ => {}
+            }
+        }
+        let order = sortable().order_by(&sort).map_err(|_| Problem::NoPage)?;
+        Ok(Self { sort, order, number })
+    }
+
+    /// What the links beside the table need.
+    fn links(&self, rows: &Rows<Model>) -> Value {
+        let number = self.number.number();
+        context! {
+            sort: self.sort.as_str(),
+            previous: rows.has_previous().then(|| i64::try_from(number - 1).unwrap_or(1)),
+            next: rows.has_next.then(|| i64::try_from(number + 1).unwrap_or(1)),
+        }
+        .into()
+    }
 }
 
 fn other(user: i64, row: &Model) -> i64 {

@@ -50,7 +50,7 @@ impl Branch {
     }
 
     pub(crate) async fn sql(&self, sql: &str) {
-        self.database.connection().execute_unprepared(sql).await.unwrap();
+        self.database.danger_connection().execute_unprepared(sql).await.unwrap();
     }
 
     pub(crate) async fn balance(&self, person: &Person) -> String {

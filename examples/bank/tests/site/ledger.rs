@@ -1,10 +1,11 @@
 //! Money under pressure.
 
-use bank::ledger::{Order, TransferError};
+use bank::ledger::{Order, TransferError, sortable};
 use bank::money::Cents;
 use bank::people::{ALICE, BOB};
 use donjon_core::account::AccountStore;
 use donjon_core::clock::UnixTime;
+use donjon_db::PageNumber;
 
 use crate::client::Branch;
 
@@ -39,7 +40,9 @@ async fn transfers_at_once_cannot_overdraw() {
     assert_eq!(done, 3);
     assert_eq!(branch.bank.ledger.balance(order.sender).await.unwrap(), Cents(10_000));
     assert_eq!(branch.bank.ledger.balance(order.recipient).await.unwrap(), Cents(190_000));
-    assert_eq!(branch.bank.ledger.transfers(order.sender).await.unwrap().len(), 3);
+    let newest = sortable().order_by("-date").unwrap();
+    let page = branch.bank.ledger.transfers(order.sender, &newest, PageNumber::FIRST);
+    assert_eq!(page.await.unwrap().items.len(), 3);
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ impl Nodes {
     async fn count(&self, table: &'static str) -> usize {
         let mut rows = Query::select();
         rows.expr(Func::count(Expr::col(Asterisk))).from(table);
-        let connection = self.nodes[0].storage.database.connection();
+        let connection = self.nodes[0].storage.database.danger_connection();
         let row = connection.query_one(&rows).await.unwrap().unwrap();
         row.try_get_by_index::<i64>(0).unwrap().try_into().unwrap()
     }

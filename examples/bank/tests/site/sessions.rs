@@ -67,7 +67,8 @@ async fn a_session_that_ends_in_the_middle_is_a_bad_request() {
     let body = Body::new(Interrupted {
         first: Some(first.into()),
         rest: Some(Box::pin(async move {
-            let deleted = database.connection().execute_unprepared("DELETE FROM django_session");
+            let deleted =
+                database.danger_connection().execute_unprepared("DELETE FROM django_session");
             deleted.await.unwrap();
             rest.into()
         })),
@@ -109,7 +110,7 @@ async fn a_locked_database_is_a_reason_to_come_back_later() {
     let mut alice = branch.logged_in(&ALICE).await;
     let token = alice.token("/transfer/").await;
     let other = Database::sqlite(branch.folder.path().join("bank.sqlite3")).await.unwrap();
-    let held = other.connection().begin().await.unwrap();
+    let held = other.danger_connection().begin().await.unwrap();
     held.execute_unprepared("UPDATE bank_account SET balance = balance").await.unwrap();
 
     let fields = [("to", "bob"), ("amount", "1"), ("csrfmiddlewaretoken", &token)];

@@ -71,7 +71,7 @@ async fn fresh(variable: &str, options: &str) -> String {
     let name = format!("bank_{}_{number}", std::process::id());
     let database = Database::connect(&server).await.unwrap();
     let sql = format!("CREATE DATABASE {name}{options}");
-    database.connection().execute_unprepared(&sql).await.unwrap();
+    database.danger_connection().execute_unprepared(&sql).await.unwrap();
     let (place, _) = server.rsplit_once('/').unwrap();
     format!("{place}/{name}")
 }
