@@ -249,11 +249,16 @@ impl Ledger {
     /// [`TransferError`]; then nothing has changed.
     pub async fn transfer(&self, order: &Order) -> Result<(), TransferError> {
         let attempt = async |tx: Db| {
-            take(&tx, order).await?;
-            give(&tx, order).await?;
+            // Always the smaller account first: two who pay each other would wait for each other.
+            if order.sender < order.recipient {
+                take(&tx, order).await?;
+                give(&tx, order).await?;
+            } else {
+                give(&tx, order).await?;
+                take(&tx, order).await?;
+            }
             record(&tx, order).await
         };
-        // Two who pay each other at once wait for each other, and the database undoes one.
         self.0.atomic_with_retries(ATTEMPTS, attempt).await
     }
 }

@@ -139,8 +139,10 @@ pub async fn start(options: &Options) -> Result<Running, StartError> {
     let side = listen("--app-port", options.app_port).await?;
     let (bank_at, attacker_at, app_at) = (address(&front)?, address(&back)?, address(&side)?);
 
+    // Before the key, which stands beside the database: what is wrong about the place is said of it.
+    let database = options.place.open().await?;
     let keys = key::keys(&options.place.file, std::env::var("BANK_SECRET_KEY").ok())?;
-    let storage = Storage::open(&options.place, &keys).await?;
+    let storage = Storage::on(database, &options.place, &keys).await?;
     let passwords = Passwords::default();
     let neighbours =
         Neighbours { attacker: attacker_url(attacker_at.port()), app: app::origin(app_at.port()) };

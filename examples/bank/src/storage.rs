@@ -137,6 +137,17 @@ impl Place {
         }
     }
 
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// [`StorageError`] if it can't be reached.
+    pub async fn open(&self) -> Result<Database, StorageError> {
+        Ok(match &self.database {
+            Some(Address(url)) => Database::connect(url).await?,
+            None => Database::sqlite(&self.file).await?,
+        })
+    }
+
     fn folder(&self) -> PathBuf {
         let beside = || self.file.parent().unwrap_or(Path::new("")).join("sessions");
         self.folder.clone().unwrap_or_else(beside)
@@ -218,10 +229,14 @@ impl Storage {
     /// # Errors
     /// [`StorageError`]: rule 1.
     pub async fn open(place: &Place, keys: &Keys) -> Result<Self, StorageError> {
-        let database = match &place.database {
-            Some(Address(url)) => Database::connect(url).await?,
-            None => Database::sqlite(&place.file).await?,
-        };
+        Self::on(place.open().await?, place, keys).await
+    }
+
+    /// The sessions of a place whose database is open.
+    ///
+    /// # Errors
+    /// As [`Storage::open`].
+    pub async fn on(database: Database, place: &Place, keys: &Keys) -> Result<Self, StorageError> {
         database.migrate().await?;
         let sessions = sessions(place, &database, keys).await?;
         Ok(Self { database, sessions })
