@@ -6,6 +6,8 @@
 
 mod browser;
 mod files;
+#[macro_use]
+mod place;
 mod schema;
 mod world;
 
@@ -14,6 +16,7 @@ use donjon::password::{Pbkdf2, Verification};
 use donjon_core::account::AccountStore;
 use donjon_core::clock::Clock;
 use http::StatusCode;
+use place::Kind;
 use serde_json::{Value, json};
 use world::{Django, Donjon, ITERATIONS, KEYS, Keys, World};
 
@@ -23,10 +26,22 @@ fn hasher() -> Pbkdf2 {
     Pbkdf2::with_iterations(ITERATIONS)
 }
 
+on_each! {
+    who_logs_in_on_one_is_logged_in_on_both
+    who_logs_out_on_one_is_logged_out_on_both
+    values_of_one_are_read_and_changed_by_the_other
+    what_one_never_touched_stays_as_the_other_wrote_it
+    the_end_that_one_sets_is_the_end_for_the_other
+    a_session_flushed_or_cycled_by_one_is_so_for_the_other
+    passwords_of_either_are_verified_by_the_other
+    both_say_the_same_of_what_users_may_do
+    both_let_the_same_users_in
+    messages_that_overflow_the_cookie_go_to_the_same_places
+}
+
 /// Both sites on a database that Django has migrated, and their ports.
-async fn sites() -> (World, Django, Donjon, [(u16, u16); 2]) {
-    let world = World::by_django().await;
-    both(world).await
+async fn sites(kind: Kind) -> (World, Django, Donjon, [(u16, u16); 2]) {
+    both(World::by_django(kind).await).await
 }
 
 async fn both(world: World) -> (World, Django, Donjon, [(u16, u16); 2]) {
@@ -35,9 +50,8 @@ async fn both(world: World) -> (World, Django, Donjon, [(u16, u16); 2]) {
     (world, django, donjon, [(there, here), (here, there)])
 }
 
-#[tokio::test]
-async fn who_logs_in_on_one_is_logged_in_on_both() {
-    let (world, _django, _donjon, ways) = sites().await;
+async fn who_logs_in_on_one_is_logged_in_on_both(kind: Kind) {
+    let (world, _django, _donjon, ways) = sites(kind).await;
     world.add_user("ann", PASSWORD, hasher()).await;
     for (one, other) in ways {
         let mut browser = Browser::default();
@@ -56,9 +70,8 @@ async fn who_logs_in_on_one_is_logged_in_on_both() {
     }
 }
 
-#[tokio::test]
-async fn who_logs_out_on_one_is_logged_out_on_both() {
-    let (world, _django, _donjon, ways) = sites().await;
+async fn who_logs_out_on_one_is_logged_out_on_both(kind: Kind) {
+    let (world, _django, _donjon, ways) = sites(kind).await;
     world.add_user("ann", PASSWORD, hasher()).await;
     for (one, other) in ways {
         let mut browser = Browser::default();
@@ -76,7 +89,7 @@ async fn who_logs_out_on_one_is_logged_out_on_both() {
 
 #[tokio::test]
 async fn a_form_of_one_posts_to_the_other() {
-    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    let (_world, _django, _donjon, ways) = both(World::by_donjon(Kind::Sqlite).await).await;
     for (one, other) in ways {
         let mut browser = Browser::default();
         let page = browser.get(one, "/form/").await;
@@ -103,7 +116,7 @@ async fn a_form_of_one_posts_to_the_other() {
 
 #[tokio::test]
 async fn a_form_shown_before_a_log_in_on_the_other_is_refused_after_it() {
-    let (world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    let (world, _django, _donjon, ways) = both(World::by_donjon(Kind::Sqlite).await).await;
     world.add_user("ann", PASSWORD, hasher()).await;
     for (one, other) in ways {
         let mut browser = Browser::default();
@@ -114,9 +127,8 @@ async fn a_form_shown_before_a_log_in_on_the_other_is_refused_after_it() {
     }
 }
 
-#[tokio::test]
-async fn values_of_one_are_read_and_changed_by_the_other() {
-    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+async fn values_of_one_are_read_and_changed_by_the_other(kind: Kind) {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon(kind).await).await;
     let values = [
         ("text", json!("plain")),
         ("unicode", json!("ünïcødé ☂ 😀 \u{2028} \" \\ </script>")),
@@ -151,9 +163,8 @@ async fn values_of_one_are_read_and_changed_by_the_other() {
     }
 }
 
-#[tokio::test]
-async fn what_one_never_touched_stays_as_the_other_wrote_it() {
-    let (world, _django, donjon, _) = sites().await;
+async fn what_one_never_touched_stays_as_the_other_wrote_it(kind: Kind) {
+    let (world, _django, donjon, _) = sites(kind).await;
     let script = "from django.contrib.sessions.backends.db import SessionStore as S\n\
         s = S(); s['big'] = 10**40; s['float'] = 1e22; s['inf'] = [1, 2]; s.create(); print(s.session_key)";
     let key = world.script(script).lines().last().unwrap().to_owned();
@@ -167,9 +178,8 @@ async fn what_one_never_touched_stays_as_the_other_wrote_it() {
     assert_eq!(world.script(&read).lines().last(), Some("True 1e+22 [1, 2] 1"));
 }
 
-#[tokio::test]
-async fn the_end_that_one_sets_is_the_end_for_the_other() {
-    let (_world, _django, _donjon, ways) = sites().await;
+async fn the_end_that_one_sets_is_the_end_for_the_other(kind: Kind) {
+    let (_world, _django, _donjon, ways) = sites(kind).await;
     for (one, other) in ways {
         let mut browser = Browser::default();
         browser.session(one, json!(["set", "a", 1])).await;
@@ -196,9 +206,8 @@ async fn the_end_that_one_sets_is_the_end_for_the_other() {
     }
 }
 
-#[tokio::test]
-async fn a_session_flushed_or_cycled_by_one_is_so_for_the_other() {
-    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+async fn a_session_flushed_or_cycled_by_one_is_so_for_the_other(kind: Kind) {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon(kind).await).await;
     for (one, other) in ways {
         let mut browser = Browser::default();
         browser.session(one, json!(["set", "a", 1])).await;
@@ -219,7 +228,7 @@ async fn a_session_flushed_or_cycled_by_one_is_so_for_the_other() {
 async fn what_a_former_key_signed_is_believed_by_both() {
     const BEFORE: Keys = Keys { current: "the-key-of-last-year-0123456789", fallbacks: &[] };
     const AFTER: Keys = Keys { current: KEYS.current, fallbacks: &[BEFORE.current] };
-    let world = World::by_donjon().await;
+    let world = World::by_donjon(Kind::Sqlite).await;
     world.add_user("ann", PASSWORD, hasher()).await;
     let (old_django, old_donjon) = (world.django(BEFORE).await, world.donjon(BEFORE).await);
     let (django, donjon) = (world.django(AFTER).await, world.donjon(AFTER).await);
@@ -244,9 +253,8 @@ async fn what_a_former_key_signed_is_believed_by_both() {
     }
 }
 
-#[tokio::test]
-async fn passwords_of_either_are_verified_by_the_other() {
-    let world = World::by_django().await;
+async fn passwords_of_either_are_verified_by_the_other(kind: Kind) {
+    let world = World::by_django(kind).await;
     world.script(&format!(
         "from django.contrib.auth.models import User; User.objects.create_user('bob', 'b@example.com', '{PASSWORD}')"
     ));
@@ -279,9 +287,8 @@ for n, (active, superuser) in enumerate([*flags, (True, False), (True, False), (
 print(json.dumps({user.pk: sorted(user.get_all_permissions()) for user in User.objects.all()}))
 "#;
 
-#[tokio::test]
-async fn both_say_the_same_of_what_users_may_do() {
-    for world in [World::by_django().await, World::by_donjon().await] {
+async fn both_say_the_same_of_what_users_may_do(kind: Kind) {
+    for world in [World::by_django(kind).await, World::by_donjon(kind).await] {
         let said = world.script(GRANTS);
         let said: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
         let said = said.as_object().unwrap();
@@ -295,9 +302,8 @@ async fn both_say_the_same_of_what_users_may_do() {
     }
 }
 
-#[tokio::test]
-async fn both_let_the_same_users_in() {
-    let (world, django, donjon, _) = sites().await;
+async fn both_let_the_same_users_in(kind: Kind) {
+    let (world, django, donjon, _) = sites(kind).await;
     world.add_user("ann", PASSWORD, hasher()).await;
     let mut browser = Browser::default();
     let mut ran = Vec::new();
@@ -329,15 +335,16 @@ async fn both_let_the_same_users_in() {
 
 #[tokio::test]
 async fn a_database_of_donjon_leaves_django_nothing_to_migrate() {
-    let world = World::by_donjon().await;
-    world.manage(&["migrate", "--check"]);
-    world.manage(&["makemigrations", "--check", "--dry-run"]);
-    let said = world.manage(&["migrate"]);
+    let world = World::by_donjon(Kind::Sqlite).await;
+    world.place.manage(&["migrate", "--check"]);
+    world.place.manage(&["makemigrations", "--check", "--dry-run"]);
+    let said = world.place.manage(&["migrate"]);
     assert!(said.contains("No migrations to apply."), "{said}");
     let counts = "from django.contrib.auth.models import Permission as P\n\
         from django.contrib.contenttypes.models import ContentType as C\n\
         print(P.objects.count(), C.objects.count())";
-    let (ours, theirs) = (world.script(counts), World::by_django().await.script(counts));
+    let (ours, theirs) =
+        (world.script(counts), World::by_django(Kind::Sqlite).await.script(counts));
     assert_eq!(ours.lines().last(), theirs.lines().last());
 }
 
@@ -355,7 +362,7 @@ fn said() -> Value {
 
 #[tokio::test]
 async fn messages_of_one_are_shown_once_by_the_other() {
-    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+    let (_world, _django, _donjon, ways) = both(World::by_donjon(Kind::Sqlite).await).await;
     let mut pages = Vec::new();
     for (one, other) in ways {
         let mut browser = Browser::default();
@@ -375,9 +382,8 @@ async fn messages_of_one_are_shown_once_by_the_other() {
     assert_eq!(pages[0], pages[1]);
 }
 
-#[tokio::test]
-async fn messages_that_overflow_the_cookie_go_to_the_same_places() {
-    let (_world, _django, _donjon, ways) = both(World::by_donjon().await).await;
+async fn messages_that_overflow_the_cookie_go_to_the_same_places(kind: Kind) {
+    let (_world, _django, _donjon, ways) = both(World::by_donjon(kind).await).await;
     let many: Vec<_> = (1..80_u64).map(|number| json!([20, noise(number), "", false])).collect();
     let mut kept = Vec::new();
     for (one, other) in ways {
@@ -401,7 +407,7 @@ fn noise(number: u64) -> String {
 
 #[tokio::test]
 async fn a_forged_message_is_shown_by_neither() {
-    let (_world, django, donjon, ways) = both(World::by_donjon().await).await;
+    let (_world, django, donjon, ways) = both(World::by_donjon(Kind::Sqlite).await).await;
     for (one, _) in ways {
         let mut browser = Browser::default();
         browser.post_json(one, "/say/", said()).await;

@@ -1,91 +1,22 @@
 //! The schema, side by side: what Donjon's migration leaves is what Django's leaves, on each kind of
 //! database, and what either writes the other reads.
 
-use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use donjon::password::Pbkdf2;
 use donjon_core::account::{AccountStore, NewUser, UserCreation};
 use donjon_core::clock::UnixTime;
 use donjon_core::session::{SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore};
 use donjon_db::{Database, DjangoAccounts, DjangoSessions};
 
-use crate::world::{ITERATIONS, KEYS, finished, python};
+use crate::place::{Kind, Place};
+use crate::world::{ITERATIONS, KEYS};
 
 /// Prints the schema.
 const SCHEMA: &str = include_str!("../../django/schema.py");
 
-/// A database of one test, by its URL, and as the settings of the mirror name it.
-struct Place {
-    url: String,
-    setting: String,
-}
+on_each! { both_make_the_same }
 
-impl Place {
-    fn sqlite() -> Self {
-        let setting = format!("{}/{}.sqlite3", env!("CARGO_TARGET_TMPDIR"), new_name());
-        Self { url: format!("sqlite://{setting}"), setting }
-    }
-
-    /// A new database on the server that `cargo xtask test` started.
-    fn on_server(variable: &str, options: &str) -> Self {
-        let server = servers::shared(variable);
-        let name = new_name();
-        let place = |setting: String| Self { url: setting.clone(), setting };
-        place(server.clone()).shell(&format!(
-            "from django.db import connection\n\
-             connection.cursor().execute('CREATE DATABASE {name} {options}')"
-        ));
-        let (host, _) = server.rsplit_once('/').expect("the URL names a database");
-        place(format!("{host}/{name}"))
-    }
-
-    fn manage(&self, args: &[&str]) -> String {
-        finished(self.command().args(args))
-    }
-
-    fn command(&self) -> Command {
-        let mut command = python(&self.setting, KEYS);
-        command.arg("manage.py");
-        command
-    }
-
-    fn shell(&self, script: &str) -> String {
-        self.manage(&["shell", "--no-startup", "-v0", "-c", script])
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{suffix}", self.setting));
-        }
-    }
-}
-
-fn new_name() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    format!("donjon_schema_{}_{number}", std::process::id())
-}
-
-#[tokio::test]
-async fn on_sqlite_both_make_the_same() {
-    both_make_the_same([Place::sqlite(), Place::sqlite()]).await;
-}
-
-#[tokio::test]
-async fn on_postgresql_both_make_the_same() {
-    both_make_the_same([0; 2].map(|_| Place::on_server(servers::POSTGRES, ""))).await;
-}
-
-#[tokio::test]
-async fn on_mariadb_both_make_the_same() {
-    let utf8 = "CHARACTER SET utf8mb4";
-    both_make_the_same([0; 2].map(|_| Place::on_server(servers::MARIADB, utf8))).await;
-}
-
-async fn both_make_the_same([ours, theirs]: [Place; 2]) {
+async fn both_make_the_same(kind: Kind) {
+    let [ours, theirs] = [kind.place(), kind.place()];
     let database = Database::connect(&ours.url).await.unwrap();
     assert_eq!(database.migrate().await.unwrap().len(), 15);
     theirs.manage(&["migrate", "-v0"]);

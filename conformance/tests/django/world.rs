@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axum::Json;
@@ -34,6 +33,8 @@ use tokio::net::TcpListener;
 use tokio::process::Child;
 use tokio::sync::oneshot;
 
+use crate::place::{Kind, Place};
+
 /// How long Django may take to begin.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -59,18 +60,10 @@ impl Keys {
     }
 }
 
-/// A database file, removed at the end.
+/// A database that both sites use, and that goes at the end.
 pub(crate) struct World {
     pub(crate) database: Database,
-    path: PathBuf,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{suffix}", self.path.display()));
-        }
-    }
+    pub(crate) place: Place,
 }
 
 /// A Django site that is running; it ends when this is dropped.
@@ -83,13 +76,6 @@ pub(crate) struct Django {
 pub(crate) struct Donjon {
     pub(crate) port: u16,
     _stop: oneshot::Sender<()>,
-}
-
-fn new_path() -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("django-{}-{number}.sqlite3", std::process::id());
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 fn project() -> PathBuf {
@@ -112,30 +98,25 @@ pub(crate) fn python(database: impl AsRef<OsStr>, keys: Keys) -> Command {
 
 impl World {
     /// A database that Django has migrated.
-    pub(crate) async fn by_django() -> Self {
-        let path = new_path();
-        finished(python(&path, KEYS).args(["manage.py", "migrate", "-v0"]));
-        let database = Database::sqlite(&path).await.unwrap();
+    pub(crate) async fn by_django(kind: Kind) -> Self {
+        let place = kind.place();
+        place.manage(&["migrate", "-v0"]);
+        let database = Database::connect(&place.url).await.unwrap();
         assert!(database.migrate().await.unwrap().is_empty(), "Django has migrated everything");
-        Self { database, path }
+        Self { database, place }
     }
 
     /// A database that Donjon has migrated.
-    pub(crate) async fn by_donjon() -> Self {
-        let path = new_path();
-        let database = Database::sqlite(&path).await.unwrap();
+    pub(crate) async fn by_donjon(kind: Kind) -> Self {
+        let place = kind.place();
+        let database = Database::connect(&place.url).await.unwrap();
         assert!(!database.migrate().await.unwrap().is_empty(), "there was nothing before");
-        Self { database, path }
-    }
-
-    /// What a command of Django's says, which must succeed.
-    pub(crate) fn manage(&self, args: &[&str]) -> String {
-        finished(python(&self.path, KEYS).arg("manage.py").args(args))
+        Self { database, place }
     }
 
     /// Runs a script with Django's models at hand.
     pub(crate) fn script(&self, script: &str) -> String {
-        self.manage(&["shell", "--no-startup", "-c", script])
+        self.place.shell(script)
     }
 
     pub(crate) fn accounts(&self) -> DjangoAccounts {
@@ -154,7 +135,7 @@ impl World {
     }
 
     pub(crate) async fn django(&self, keys: Keys) -> Django {
-        let mut command = python(&self.path, keys);
+        let mut command = python(&self.place.setting, keys);
         command.arg("serve.py").env("DONJON_ITERATIONS", ITERATIONS.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process =

@@ -28,14 +28,15 @@
 //! assert_eq!(signer.unsign(&signed), Ok("hello"));
 //! ```
 
+use std::cell::RefCell;
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
+use flate2::{
+    Compress as Packer, Compression, Decompress as Unpacker, FlushCompress, FlushDecompress, Status,
+};
 use hmac::digest::{Digest, Output, Update, common::BlockSizeUser};
 use hmac::{KeyInit, Mac as _, SimpleHmac};
 use serde::Serialize;
@@ -484,12 +485,22 @@ fn wrap(payload: &[u8], compress: Compress) -> String {
     }
 }
 
+thread_local! {
+    // A compressor has some hundreds of kilobytes: to make one costs ten times what it does here.
+    static PACKER: RefCell<Packer> = RefCell::new(Packer::new(Compression::default(), true));
+    static UNPACKER: RefCell<Unpacker> = RefCell::new(Unpacker::new(true));
+}
+
 /// The payload compressed, if that saves more than the dot which says so.
 fn shorter(payload: &[u8]) -> Option<Vec<u8>> {
-    let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(payload).ok()?;
-    let packed = packer.finish().ok()?;
-    (packed.len() + 1 < payload.len()).then_some(packed)
+    PACKER.with_borrow_mut(|packer| {
+        packer.reset();
+        // One that does not fit is not shorter.
+        let mut packed = Vec::with_capacity(payload.len().checked_sub(2)?);
+        let status = packer.compress_vec(payload, &mut packed, FlushCompress::Finish);
+        let fits = matches!(status, Ok(Status::StreamEnd)) && packed.len() + 1 < payload.len();
+        fits.then_some(packed)
+    })
 }
 
 fn unwrap_payload(text: &str) -> Result<Vec<u8>, SigningError> {
@@ -499,16 +510,36 @@ fn unwrap_payload(text: &str) -> Result<Vec<u8>, SigningError> {
     }
 }
 
+/// How much is unpacked at first, for each byte that is packed.
+const LIKELY_GAIN: usize = 4;
+
 /// A bomb of a few kilobytes can unpack to gigabytes: reading stops at the limit.
 fn inflate(packed: &[u8]) -> Result<Vec<u8>, SigningError> {
-    let mut payload = Vec::new();
-    let limit = MAX_PAYLOAD as u64 + 1;
-    ZlibDecoder::new(packed)
-        .take(limit)
-        .read_to_end(&mut payload)
-        .map_err(|_| SigningError::Malformed)?;
-    if payload.len() > MAX_PAYLOAD { Err(SigningError::TooLong) } else { Ok(payload) }
+    UNPACKER.with_borrow_mut(|unpacker| {
+        unpacker.reset(true);
+        let mut payload = Vec::with_capacity((packed.len() * LIKELY_GAIN).min(MAX_PAYLOAD));
+        loop {
+            let (before, room) = (payload.len(), payload.len() < payload.capacity());
+            let read = usize::try_from(unpacker.total_in()).unwrap_or(usize::MAX);
+            let rest = packed.get(read..).unwrap_or_default();
+            let status = unpacker.decompress_vec(rest, &mut payload, FlushDecompress::None);
+            match status.map_err(|_| SigningError::Malformed)? {
+                Status::StreamEnd if payload.len() <= MAX_PAYLOAD => return Ok(payload),
+                _ if payload.len() > MAX_PAYLOAD => return Err(SigningError::TooLong),
+                // There is nothing more to read, and it does not end.
+                _ if room && rest.is_empty() && payload.len() == before => {
+                    return Err(SigningError::Malformed);
+                }
+                _ if payload.len() < payload.capacity() => {}
+                _ => payload
+                    .reserve(payload.len().max(MIN_ROOM).min(MAX_PAYLOAD + 1 - payload.len())),
+            }
+        }
+    })
 }
+
+/// How much room is made at least, in bytes.
+const MIN_ROOM: usize = 256;
 
 fn decode_base64(text: &str) -> Result<Vec<u8>, SigningError> {
     Base64UrlUnpadded::decode_vec(text)
@@ -583,17 +614,36 @@ impl serde_json::ser::Formatter for AsciiFormatter {
         out: &mut W,
         text: &str,
     ) -> std::io::Result<()> {
-        let mut plain = 0;
-        let foreign = |(_, character): &(usize, char)| !matches!(character, ' '..='~');
-        for (start, character) in text.char_indices().filter(foreign) {
-            out.write_all(&text.as_bytes()[plain..start])?;
-            plain = start + character.len_utf8();
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-        }
-        out.write_all(&text.as_bytes()[plain..])
+        write_escaped(out, text, |character| !matches!(character, ' '..='~'))
     }
+
+    /// JSON has what is not ASCII in strings alone, so that an escape may stand in its place.
+    fn write_raw_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        json: &str,
+    ) -> std::io::Result<()> {
+        match json.is_ascii() {
+            true => out.write_all(json.as_bytes()),
+            false => write_escaped(out, json, |character| !character.is_ascii()),
+        }
+    }
+}
+
+fn write_escaped<W: ?Sized + Write>(
+    out: &mut W,
+    text: &str,
+    foreign: impl Fn(char) -> bool,
+) -> std::io::Result<()> {
+    let mut plain = 0;
+    for (start, character) in text.char_indices().filter(|(_, character)| foreign(*character)) {
+        out.write_all(&text.as_bytes()[plain..start])?;
+        plain = start + character.len_utf8();
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            write!(out, "\\u{unit:04x}")?;
+        }
+    }
+    out.write_all(&text.as_bytes()[plain..])
 }
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

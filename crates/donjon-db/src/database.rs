@@ -27,8 +27,12 @@ use policy::Target;
 /// How long a statement waits for a lock that somebody else holds.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a task waits for its turn at a connection.
+/// How long a task waits for its turn at a connection to a file.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a task waits for a connection to a server, free or new. As long as a server refuses
+/// connections, each operation takes this time and fails.
+pub const SERVER_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often a write is tried that a deadlock or another transaction undid.
 const ATTEMPTS: u32 = 4;

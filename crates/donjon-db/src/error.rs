@@ -136,7 +136,7 @@ impl DbError {
     }
 
     /// Was it the database that refused, and not the reading of its answer?
-    pub(crate) fn from_database(&self) -> bool {
+    pub(crate) fn is_the_databases(&self) -> bool {
         let refused = |error: &DbErr| {
             matches!(
                 error,

@@ -5,14 +5,14 @@
 //! Stops: SQL injection, and a second truth beside Django's about who is logged in.
 //!
 //! 1. Every value reaches the database as a bound parameter. The only SQL as text is the schema's, and
-//!    it is written in this crate.
+//!    it is written in this crate; a site's own tables have a [`Db`], which takes none: see [`guard`].
 //! 2. The tables are those of Django 6.1's own migrations, to the letter; a database that Django has
 //!    migrated is used as it is, and Django finds nothing to migrate in one of ours.
 //! 3. A session is read and written under its key alone, by the contract of
 //!    [`SessionStore`](donjon_core::session::SessionStore): no row is overwritten by a new session or
 //!    made by an old one.
 //! 4. A database that is locked, gone or silent is an error within [`BUSY_TIMEOUT`],
-//!    [`ACQUIRE_TIMEOUT`] and [`OPERATION_TIMEOUT`], never a hang and never an empty answer.
+//!    [`SERVER_ACQUIRE_TIMEOUT`] and [`OPERATION_TIMEOUT`], never a hang and never an empty answer.
 //! 5. Tables of Donjon's own are named `donjon_…`. Django has no model of them, so that neither
 //!    `migrate` nor `makemigrations` there finds anything to do.
 //! 6. A server on another machine is spoken to by TLS, its name checked, unless the URL or
@@ -59,7 +59,7 @@ pub use cache::{
 };
 pub use database::{
     ACQUIRE_TIMEOUT, BUSY_TIMEOUT, Database, DatabasePolicy, MAX_CONNECTIONS, MAX_READERS,
-    OPERATION_TIMEOUT, STATEMENT_TIMEOUT,
+    OPERATION_TIMEOUT, SERVER_ACQUIRE_TIMEOUT, STATEMENT_TIMEOUT,
 };
 pub use error::{DbError, DbErrorKind};
 pub use files::{FileSessions, LOCK, MAX_FILE};
@@ -72,7 +72,12 @@ pub use sessions::DjangoSessions;
 pub use user_sessions::SqlUserSessions;
 pub use violations::SqlViolations;
 
-/// The guide's chapter, whose examples must compile.
+/// The guide's chapters, whose examples must compile.
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/src/databases.md")]
-struct Guide;
+mod chapters {
+    #[doc = include_str!("../../../docs/src/databases.md")]
+    struct Databases;
+
+    #[doc = include_str!("../../../docs/src/sql.md")]
+    struct Sql;
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use donjon_core::account::{AccountStore, EncodedPassword, NewUser, User, UserCreation};
 use donjon_core::clock::UnixTime;
-use donjon_db::{Database, DjangoAccounts};
+use donjon_db::{CachedAccounts, Database, DjangoAccounts};
 use place::{Fresh, Place};
 use sea_orm::ConnectionTrait;
 
@@ -40,6 +40,7 @@ on_each! {
     a_row_of_django_is_read_whatever_the_order_of_its_columns
     permissions_are_the_users_own_and_those_of_their_groups
     of_many_who_want_a_name_one_gets_it
+    what_is_changed_through_the_cache_counts_at_once
 }
 
 async fn a_new_user_has_djangos_defaults(place: Place) {
@@ -159,4 +160,28 @@ async fn of_many_who_want_a_name_one_gets_it(place: Place) {
         created += usize::from(task.await.unwrap());
     }
     assert_eq!(created, 1);
+}
+
+async fn what_is_changed_through_the_cache_counts_at_once(place: Place) {
+    let (_fresh, _database, accounts) = store(place).await;
+    create(&accounts, "alice").await.unwrap();
+    let cached = CachedAccounts::new(accounts.clone());
+    let password = async || {
+        let user = cached.by_id(1).await.unwrap().unwrap();
+        user.password.expose().to_owned()
+    };
+    let before = cached.by_id(1).await.unwrap().unwrap();
+    assert!(Arc::ptr_eq(&before, &cached.by_id(1).await.unwrap().unwrap()), "it is remembered");
+    cached.set_password(1, &EncodedPassword::new("ours")).await.unwrap();
+    assert_eq!(password().await, "ours");
+    cached.set_last_login(1, JOINED).await.unwrap();
+    assert_eq!(cached.by_id(1).await.unwrap().unwrap().last_login, Some(JOINED));
+
+    accounts.set_password(1, &EncodedPassword::new("another node's")).await.unwrap();
+    let afresh = cached.by_id_afresh(1).await.unwrap().unwrap();
+    assert_eq!(afresh.password.expose(), "another node's");
+    assert_eq!(password().await, "another node's");
+    assert!(cached.by_id(2).await.unwrap().is_none());
+    let all = cached.permissions(1).await.unwrap();
+    assert_eq!(all.iter().count(), 0);
 }

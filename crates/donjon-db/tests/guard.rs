@@ -1,5 +1,9 @@
 //! A site's own tables through `Db`: queries, literals, blocks, columns, pages.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
+
+mod place;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,10 +14,33 @@ use donjon_db::{
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait, Index, Table};
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect, Schema,
 };
-use tempfile::TempDir;
+
+use place::{Fresh, Place};
+
+on_each! {
+    rule_1_queries_of_every_kind_run
+    rule_2_values_in_a_literal_are_bound
+    rule_3_a_request_sorts_by_allowed_columns_only
+    rule_4_wildcards_of_a_request_are_text
+    rule_5_a_block_is_kept_or_undone
+    rule_5_a_panic_undoes_a_block
+    rule_5_a_dropped_future_undoes_a_block
+    rule_5_a_block_in_a_block_is_a_savepoint
+    rule_5_blocks_side_by_side_are_refused
+    rule_5_a_block_that_ended_runs_nothing
+    rule_5_depth_has_a_limit
+    rule_5_durable_stands_alone
+    rule_6_a_swallowed_failure_does_not_commit
+    rule_6_a_row_that_is_not_there_is_no_failure
+    rule_7_actions_wait_for_the_outermost_commit
+    rule_7_actions_have_a_limit
+    retries_are_counted
+    rule_8_pages_have_a_size_and_an_end
+    concurrent_blocks_lose_no_update
+}
 
 #[allow(unreachable_pub, reason = "as a site writes it")]
 mod item {
@@ -37,18 +64,18 @@ mod item {
 
 use item::{ActiveModel, Column, Entity};
 
-/// A database in a file, so that readers and the writer are different connections.
+/// A database with the table of a site.
 struct Site {
     database: Database,
-    _folder: TempDir,
+    _fresh: Fresh,
 }
 
 impl Site {
-    async fn open() -> Self {
-        let folder = TempDir::new().unwrap();
-        let database = Database::sqlite(folder.path().join("site.sqlite3")).await.unwrap();
+    async fn open(place: Place) -> Self {
+        let fresh = place.empty().await;
+        let database = fresh.open().await;
         create(&database.db()).await;
-        Self { database, _folder: folder }
+        Self { database, _fresh: fresh }
     }
 
     fn db(&self) -> Db {
@@ -80,9 +107,8 @@ struct Named {
 const NASTY: [&str; 5] =
     ["Robert'); drop table item;--", "a\" or \"1\"=\"1", "\\' or 1=1 #", "{name}", "$1 ? %s"];
 
-#[tokio::test]
-async fn rule_1_queries_of_every_kind_run() {
-    let site = Site::open().await;
+async fn rule_1_queries_of_every_kind_run(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let tea = db.insert(new("tea", 3)).await.unwrap();
     assert_eq!(db.execute(Entity::insert_many([new("rum", 5), new("ale", 1)])).await.unwrap(), 2);
@@ -125,9 +151,8 @@ async fn rule_1_queries_of_every_kind_run() {
     db.execute(table).await.unwrap();
 }
 
-#[tokio::test]
-async fn rule_2_values_in_a_literal_are_bound() {
-    let site = Site::open().await;
+async fn rule_2_values_in_a_literal_are_bound(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     for (weight, name) in NASTY.into_iter().enumerate() {
         let weight = i64::try_from(weight).unwrap();
@@ -145,9 +170,8 @@ async fn rule_2_values_in_a_literal_are_bound() {
     assert_eq!(db.count(Entity::find()).await.unwrap(), 5);
 }
 
-#[tokio::test]
-async fn rule_3_a_request_sorts_by_allowed_columns_only() {
-    let site = Site::open().await;
+async fn rule_3_a_request_sorts_by_allowed_columns_only(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     for (name, weight) in [("a", 2), ("b", 1), ("c", 2)] {
         db.insert(new(name, weight)).await.unwrap();
@@ -177,9 +201,8 @@ async fn rule_3_a_request_sorts_by_allowed_columns_only() {
     assert_eq!(db.count(Entity::find().filter(key.column().eq(2))).await.unwrap(), 2);
 }
 
-#[tokio::test]
-async fn rule_4_wildcards_of_a_request_are_text() {
-    let site = Site::open().await;
+async fn rule_4_wildcards_of_a_request_are_text(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     for name in ["100%", "100", "a_b", "aXb", r"a\b", "!%!"] {
         db.insert(new(name, 0)).await.unwrap();
@@ -196,9 +219,8 @@ async fn rule_4_wildcards_of_a_request_are_text() {
     assert_eq!(found(Pattern::ends_with("0")).await, ["100"]);
 }
 
-#[tokio::test]
-async fn rule_5_a_block_is_kept_or_undone() {
-    let site = Site::open().await;
+async fn rule_5_a_block_is_kept_or_undone(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     db.atomic(async |tx| tx.insert(new("kept", 0)).await).await.unwrap();
     let failed: Result<(), DbError> = db
@@ -212,9 +234,8 @@ async fn rule_5_a_block_is_kept_or_undone() {
     assert_eq!(names(&db).await, ["kept"]);
 }
 
-#[tokio::test]
-async fn rule_5_a_panic_undoes_a_block() {
-    let site = Site::open().await;
+async fn rule_5_a_panic_undoes_a_block(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let task = tokio::spawn(async move {
         db.atomic(async |tx| {
@@ -231,9 +252,8 @@ async fn rule_5_a_panic_undoes_a_block() {
     site.db().insert(new("next", 0)).await.unwrap();
 }
 
-#[tokio::test]
-async fn rule_5_a_dropped_future_undoes_a_block() {
-    let site = Site::open().await;
+async fn rule_5_a_dropped_future_undoes_a_block(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let block = db.atomic(async |tx| {
         tx.insert(new("undone", 0)).await?;
@@ -245,9 +265,8 @@ async fn rule_5_a_dropped_future_undoes_a_block() {
     assert_eq!(names(&db).await, ["next"]);
 }
 
-#[tokio::test]
-async fn rule_5_a_block_in_a_block_is_a_savepoint() {
-    let site = Site::open().await;
+async fn rule_5_a_block_in_a_block_is_a_savepoint(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     db.atomic(async |tx| {
         tx.insert(new("a", 0)).await?;
@@ -269,9 +288,8 @@ async fn rule_5_a_block_in_a_block_is_a_savepoint() {
     assert_eq!(names(&db).await, ["a", "b", "e"]);
 }
 
-#[tokio::test]
-async fn rule_5_blocks_side_by_side_are_refused() {
-    let site = Site::open().await;
+async fn rule_5_blocks_side_by_side_are_refused(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let outcome = db
         .atomic(async |tx| {
@@ -290,9 +308,8 @@ async fn rule_5_blocks_side_by_side_are_refused() {
     assert_eq!(names(&db).await, ["a"]);
 }
 
-#[tokio::test]
-async fn rule_5_a_block_that_ended_runs_nothing() {
-    let site = Site::open().await;
+async fn rule_5_a_block_that_ended_runs_nothing(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let (mut outer, mut inner) = (None, None);
     db.atomic(async |tx| {
@@ -314,24 +331,22 @@ async fn rule_5_a_block_that_ended_runs_nothing() {
     db.insert(new("next", 0)).await.unwrap();
 }
 
-#[tokio::test]
-async fn rule_5_depth_has_a_limit() {
+async fn rule_5_depth_has_a_limit(place: Place) {
     async fn nest(db: Db, depth: usize) -> Result<(), DbError> {
         match depth {
             0 => Ok(()),
             _ => db.atomic(|tx| Box::pin(nest(tx, depth - 1))).await,
         }
     }
-    let site = Site::open().await;
+    let site = Site::open(place).await;
     // The outermost is no savepoint.
     nest(site.db(), MAX_SAVEPOINTS + 1).await.unwrap();
     let deep = nest(site.db(), MAX_SAVEPOINTS + 2).await;
     assert_eq!(deep.unwrap_err().kind(), DbErrorKind::Transaction);
 }
 
-#[tokio::test]
-async fn rule_5_durable_stands_alone() {
-    let site = Site::open().await;
+async fn rule_5_durable_stands_alone(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     db.durable(async |tx| tx.insert(new("a", 0)).await).await.unwrap();
     let nested = db.atomic(async |tx| tx.durable(async |tx| tx.insert(new("b", 0)).await).await);
@@ -339,9 +354,8 @@ async fn rule_5_durable_stands_alone() {
     assert_eq!(names(&db).await, ["a"]);
 }
 
-#[tokio::test]
-async fn rule_6_a_swallowed_failure_does_not_commit() {
-    let site = Site::open().await;
+async fn rule_6_a_swallowed_failure_does_not_commit(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     db.insert(new("a", 0)).await.unwrap();
     let swallowed = db
@@ -357,9 +371,8 @@ async fn rule_6_a_swallowed_failure_does_not_commit() {
     assert_eq!(names(&db).await, ["a"]);
 }
 
-#[tokio::test]
-async fn rule_6_a_row_that_is_not_there_is_no_failure() {
-    let site = Site::open().await;
+async fn rule_6_a_row_that_is_not_there_is_no_failure(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     db.atomic(async |tx| {
         let gone = ActiveModel { id: Set(77), name: Set("x".into()), weight: NotSet };
@@ -378,9 +391,8 @@ async fn note(db: &Db, log: &Log, number: u32) -> Result<(), DbError> {
     db.on_commit(async move { log.lock().unwrap().push(number) }).await
 }
 
-#[tokio::test]
-async fn rule_7_actions_wait_for_the_outermost_commit() {
-    let site = Site::open().await;
+async fn rule_7_actions_wait_for_the_outermost_commit(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let log = Log::default();
     note(&db, &log, 0).await.unwrap();
@@ -409,9 +421,8 @@ async fn rule_7_actions_wait_for_the_outermost_commit() {
     assert_eq!(*log.lock().unwrap(), [0, 1, 2, 4]);
 }
 
-#[tokio::test]
-async fn rule_7_actions_have_a_limit() {
-    let site = Site::open().await;
+async fn rule_7_actions_have_a_limit(place: Place) {
+    let site = Site::open(place).await;
     let (db, log) = (site.db(), Log::default());
     let many = db.atomic(async |tx| {
         for number in 0..=u32::try_from(MAX_ON_COMMIT).unwrap() {
@@ -438,9 +449,8 @@ impl MayRetry for Again {
     }
 }
 
-#[tokio::test]
-async fn retries_are_counted() {
-    let site = Site::open().await;
+async fn retries_are_counted(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let tries = Arc::new(Mutex::new(0));
     let attempt = async |tx: Db| {
@@ -457,9 +467,8 @@ async fn retries_are_counted() {
     assert_eq!(nested.await.unwrap_err().0, 1);
 }
 
-#[tokio::test]
-async fn rule_8_pages_have_a_size_and_an_end() {
-    let site = Site::open().await;
+async fn rule_8_pages_have_a_size_and_an_end(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     for number in 0..7 {
         db.insert(new(&format!("{number}"), number % 2)).await.unwrap();
@@ -500,9 +509,8 @@ async fn add_one(tx: Db, id: i64) -> Result<item::Model, DbError> {
 
 /// Two who look first and then write: on SQLite a transaction that begins as a reader could not write
 /// then.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn concurrent_blocks_lose_no_update() {
-    let site = Site::open().await;
+async fn concurrent_blocks_lose_no_update(place: Place) {
+    let site = Site::open(place).await;
     let db = site.db();
     let id = db.insert(new("counter", 0)).await.unwrap().id;
     let tasks: Vec<_> = (0..40)
@@ -515,5 +523,4 @@ async fn concurrent_blocks_lose_no_update() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(db.one(Entity::find_by_id(id)).await.unwrap().unwrap().weight, 40);
-    assert_eq!(db.backend(), DbBackend::Sqlite);
 }

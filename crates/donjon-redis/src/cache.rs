@@ -55,6 +55,7 @@ pub struct RedisCache {
     prefix: Arc<str>,
     put: Arc<Script>,
     owed: Arc<Mutex<Owed>>,
+    paying: Arc<tokio::sync::Mutex<()>>,
     clock: Clock,
 }
 
@@ -74,6 +75,7 @@ impl RedisCache {
             prefix: format!("{prefix}:1:{ENGINE}").into(),
             put: Arc::new(Script::new(PUT)),
             owed: Arc::default(),
+            paying: Arc::default(),
             clock: Clock::system(),
         }
     }
@@ -96,13 +98,18 @@ impl RedisCache {
         }
     }
 
-    /// Rule 3: removes what could not be removed before.
+    /// Rule 3: removes what could not be removed before. One request does, and the others do without
+    /// the cache.
     async fn pay(&self) -> Result<(), StoreError> {
+        let Ok(_paying) = self.paying.try_lock() else {
+            return Err(StoreError::new("the cache is being brought up to date"));
+        };
         let due: Vec<_> = {
-            let owed = self.owed();
+            let mut owed = self.owed();
             if owed.not_before.is_some_and(|moment| Instant::now() < moment) {
                 return Err(StoreError::new("too much could not be removed from the cache"));
             }
+            owed.not_before = None;
             owed.digests.iter().copied().collect()
         };
         for bytes in due {
@@ -143,7 +150,11 @@ impl SessionCache for RedisCache {
         stored: &Stored,
         since: &Since,
     ) -> Result<(), StoreError> {
-        if self.owes() {
+        let digest = KeyDigest::of(key);
+        if since.over.is_some() {
+            // Until it is replaced, the copy of the state before is there.
+            self.owe(&digest);
+        } else if self.owes() {
             self.pay().await?;
         }
         let (state, over) = (state(&stored.version), since.over.as_ref().map(state));
@@ -153,13 +164,11 @@ impl SessionCache for RedisCache {
         let (over, stays) = (over.unwrap_or_default(), FORGOTTEN_FOR.to_string());
         let arguments =
             [&*copy, end.as_bytes(), over.as_bytes(), state.as_bytes(), stays.as_bytes()];
-        let digest = KeyDigest::of(key);
-        let kept: Result<i64, _> = self.put.run(&self.redis, &self.name(&digest), &arguments).await;
-        if kept.is_err() && since.over.is_some() {
-            // The copy of the state before may still be there.
-            self.owe(&digest);
+        self.put.run::<i64>(&self.redis, &self.name(&digest), &arguments).await?;
+        if since.over.is_some() {
+            self.owed().digests.remove(digest.bytes());
         }
-        Ok(kept.map(drop)?)
+        Ok(())
     }
 
     async fn forget(&self, _: &KeyDigest) -> Result<(), StoreError> {

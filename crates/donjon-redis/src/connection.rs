@@ -90,7 +90,13 @@ impl Redis {
         let source = AsyncMutex::new(source(&policy)?);
         let redis = Self(Arc::new(Shared { policy, source, current: Mutex::default() }));
         redis.query::<String>(&redis::cmd("PING"), Again::Yes).await?;
-        Ok(redis)
+        // The youngest command that is needed; whoever may not ask for this key may still know it.
+        let youngest =
+            redis.query::<i64>(redis::cmd("PEXPIRETIME").arg("donjon"), Again::Yes).await;
+        match youngest {
+            Err(error) if error.kind() == RedisErrorKind::Other => Err(RedisError::too_old()),
+            _ => Ok(redis),
+        }
     }
 
     fn current(&self) -> std::sync::MutexGuard<'_, Current> {

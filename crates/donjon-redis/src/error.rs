@@ -46,6 +46,11 @@ impl RedisError {
         Self { kind: RedisErrorKind::Address, message, no_script: false }
     }
 
+    pub(crate) fn too_old() -> Self {
+        let message = "Redis is too old: Redis 7.0 or Valkey 7.2 is needed".to_owned();
+        Self { kind: RedisErrorKind::Other, message, no_script: false }
+    }
+
     pub(crate) fn timeout() -> Self {
         let message = "Redis does not answer in time".to_owned();
         Self { kind: RedisErrorKind::Timeout, message, no_script: false }
@@ -78,9 +83,14 @@ impl From<redis::RedisError> for RedisError {
             RedisErrorKind::Authentication => {
                 "Redis refuses the user or the password; check them in its address".to_owned()
             }
-            RedisErrorKind::Unreachable => format!("Redis can't be reached: {error}"),
+            RedisErrorKind::Unreachable => format!("Redis can't be reached: {}", error.category()),
             RedisErrorKind::Timeout => return Self::timeout(),
-            _ => format!("Redis refused: {error}"),
+            // What the server says may quote what it was asked, and that is a key.
+            _ => format!(
+                "Redis refused: {} ({})",
+                error.code().unwrap_or("no code"),
+                error.category()
+            ),
         };
         let no_script = error.kind() == ErrorKind::Server(ServerErrorKind::NoScript);
         Self { kind, message, no_script }

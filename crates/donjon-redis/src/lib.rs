@@ -4,11 +4,12 @@
 //! Stops: a log-out that one node does not hear of, sessions that outlive an outage of Redis, and a
 //! slow or dead Redis that takes the site down with it.
 //!
-//! 1. A key is read, made, changed and removed by one command or one script: nobody sees half of it, and
-//!    it works in a cluster.
-//! 2. Every command ends within [`RedisPolicy::response_timeout`]; while Redis is down one attempt
-//!    at a time is made to reach it, and all requests fail with that one. It is tried again by the next
-//!    request: nothing has to be restarted.
+//! 1. A key is made, changed and removed by one command or one script: nobody sees half of it, and it
+//!    works in a cluster. It is read with its end at once, which may already be that of the next state.
+//! 2. Every command ends within [`RedisPolicy::response_timeout`], and within
+//!    [`RedisPolicy::connect_timeout`] more where a connection has to be made first. While Redis is down
+//!    one attempt at a time is made to reach it, and all requests fail with that one. It is tried again
+//!    by the next request: nothing has to be restarted.
 //! 3. Redis forgets sessions by itself when they expire.
 //! 4. Passwords are in no message and no `Debug`.
 //!

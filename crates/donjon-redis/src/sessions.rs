@@ -9,6 +9,7 @@ use donjon_core::session::{
     Update, Version,
 };
 use redis::Pipeline;
+use sha1::{Digest as _, Sha1};
 
 use crate::Redis;
 use crate::connection::{Again, Script};
@@ -20,7 +21,7 @@ const ENGINE: &str = "django.contrib.sessions.cache";
 const UPDATE: &str = "\
 local seen = redis.call('GET', KEYS[1])
 if not seen then return 0 end
-if seen ~= ARGV[1] then return 1 end
+if redis.sha1hex(seen) ~= ARGV[1] then return 1 end
 redis.call('SET', KEYS[1], ARGV[2], 'PXAT', ARGV[3])
 return 2";
 
@@ -73,8 +74,10 @@ fn text(record: &SessionRecord) -> Result<Vec<u8>, StoreError> {
     record.data.to_json().map_err(StoreError::new)
 }
 
+/// The digest that Redis makes of the text too: it need not be sent back, nor be text at all.
 fn version(text: &[u8]) -> Version {
-    Version::Text(String::from_utf8_lossy(text).into())
+    let digest = Sha1::digest(text);
+    Version::Text(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
 }
 
 fn data(text: &[u8]) -> SessionData {

@@ -12,7 +12,7 @@
 use std::process::Command;
 
 use donjon_core::clock::Clock;
-use donjon_core::session::{SessionData, SessionKey, SessionRecord, SessionStore};
+use donjon_core::session::{SessionData, SessionKey, SessionRecord, SessionStore, Update};
 use donjon_redis::{Redis, RedisSessions};
 
 const SETTINGS: &str = r#"
@@ -111,6 +111,9 @@ client.set(name, pickle.dumps({"_auth_user_id": "1"}), ex=600)
 "#;
     let key = SessionKey::random();
     django(&prefix, write, key.expose());
-    let stored = sessions.load(&key, Clock::system().now()).await.unwrap().expect("it is there");
+    let now = Clock::system().now();
+    let stored = sessions.load(&key, now).await.unwrap().expect("it is there");
     assert!(stored.record.data.is_empty());
+    let saved = sessions.update(&key, &stored.record, &stored.version).await.unwrap();
+    assert!(matches!(saved, Update::Saved(_)), "it can be written over");
 }

@@ -230,8 +230,10 @@ async fn a_log_out_while_redis_is_down_is_one_when_it_is_back() {
     let redis = Redis::connect(&server.url()).await.unwrap();
     let cache = RedisCache::new(&redis, "down");
     let sessions = CachedSessions::new(MemorySessions::default(), cache.clone());
-    let key = SessionKey::random();
+    let (key, changed) = (SessionKey::random(), SessionKey::random());
     SessionStore::create(&sessions, &key, &record(1)).await.unwrap();
+    let creation = SessionStore::create(&sessions, &changed, &record(1)).await.unwrap();
+    let Creation::Created(version) = creation else { panic!("keys are random") };
     assert!(cache.get(&key).await.unwrap().is_some());
     server.kill().unwrap();
     let other = SessionKey::random();
@@ -239,10 +241,13 @@ async fn a_log_out_while_redis_is_down_is_one_when_it_is_back() {
     let found = SessionStore::load(&sessions, &other, now()).await.unwrap();
     assert_eq!(found.unwrap().record.data, record(2).data, "the database serves alone");
     assert_eq!(SessionStore::delete(&sessions, &key).await.unwrap(), Deletion::Deleted);
+    SessionStore::update(&sessions, &changed, &record(7), &version).await.unwrap();
     server.restart().unwrap();
     eventually(async || cache.get(&other).await.is_ok()).await;
     assert!(SessionStore::load(&sessions, &key, now()).await.unwrap().is_none());
     assert_eq!(cache.get(&key).await.unwrap(), None, "for the other nodes too");
+    let found = SessionStore::load(&sessions, &changed, now()).await.unwrap();
+    assert_eq!(found.unwrap().record.data, record(7).data, "a change is not undone either");
 }
 
 /// Passes on what it hears.

@@ -77,6 +77,7 @@ mod guide {
         Proxy: "../../../docs/src/proxy.md",
         Headers: "../../../docs/src/headers.md",
         Https: "../../../docs/src/https.md",
+        Messages: "../../../docs/src/messages.md",
         Sessions: "../../../docs/src/sessions.md",
         Users: "../../../docs/src/users.md",
         Templates: "../../../docs/src/templates.md",

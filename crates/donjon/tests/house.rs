@@ -80,6 +80,8 @@ const RESERVED: &[Reserved] = &[
             "donjon/canonical.rs",
             // The guard of a route is a layer of its own beside the one that finds the user.
             "donjon/auth/guard.rs",
+            // One transaction for a request.
+            "donjon-db/guard/request/layer.rs",
             // Not a layer but what stands behind them: a service that receives reports.
             "donjon/csp/report/endpoint.rs",
             // The probe and the accept loop call the router as a tower service.

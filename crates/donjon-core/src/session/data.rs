@@ -13,7 +13,8 @@ use crate::signing::{SigningError, from_json, to_ascii_json};
 /// A session's values by name, in the order in which they were added.
 ///
 /// Each is kept as the JSON it came as, and read only when it is asked for; what nobody touches goes
-/// back as it was, to the letter. Cloning shares the values.
+/// back as it was, to the letter, but for letters outside of ASCII, which are escaped: Django reads a
+/// signed payload as Latin-1. Cloning shares the values.
 #[derive(Clone, Debug, Default)]
 pub struct SessionData(Arc<IndexMap<String, Box<RawValue>>>);
 
@@ -150,6 +151,17 @@ mod tests {
             text,
             r#"{"big":123456789012345678901234567890,"float":1e+20,"caf\u00e9":"\u00e9","new":"\u00e9"}"#
         );
+    }
+
+    #[test]
+    fn whatever_came_what_goes_is_ascii() {
+        let came = "{\"é\":\"é\", \"a\":[{\"☂\":\"😀\\n\u{7f}\"}]}";
+        let gone = SessionData::from_json(came.as_bytes()).unwrap().to_json().unwrap();
+        let expected =
+            "{\"\\u00e9\":\"\\u00e9\",\"a\":[{\"\\u2602\":\"\\ud83d\\ude00\\n\u{7f}\"}]}";
+        assert_eq!(std::str::from_utf8(&gone), Ok(expected));
+        let again = SessionData::from_payload(&gone).unwrap();
+        assert_eq!(again.text("é").as_deref(), Some("é"));
     }
 
     #[test]

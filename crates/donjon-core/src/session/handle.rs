@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::engine::Saving;
 use super::expiry::{BEGUN, EXPIRY};
+use super::turn;
 use super::{
     AgentFamily, BadExpiry, Deletion, Engine, Expires, Expiry, Lifetime, SessionData, SessionKey,
     SessionRecord, StoreError, Stored, Update, Version,
@@ -537,19 +538,38 @@ impl Session {
     /// [`SessionError::Expiry`], and [`SessionError::TooBig`].
     pub async fn save(&self) -> Result<SessionKey, SessionError> {
         let Some(key) = self.key() else { return self.create().await };
-        for _ in 0..MAX_SAVE_RACES {
-            let over = self.state().base.as_ref().map(|base| base.version.clone());
-            if let Some(version) = over {
-                let record = self.record().await?;
-                match self.engine().update(&key, &record, &version).await? {
-                    Saving::Saved(key, version) => return Ok(self.saved(key, record, version)),
-                    Saving::Changed => {}
-                    Saving::Gone => return Err(SessionError::Interrupted),
-                }
+        if let Some(key) = self.save_once(&key).await? {
+            return Ok(key);
+        }
+        // Whoever has lost a race takes turns with the others that have.
+        let turn = turn::take(&key).await;
+        let saved = self.save_in_turn(&key).await;
+        if let Err(SessionError::Store(_)) = saved {
+            turn.fail();
+        }
+        saved
+    }
+
+    async fn save_in_turn(&self, key: &SessionKey) -> Result<SessionKey, SessionError> {
+        for _ in 1..MAX_SAVE_RACES {
+            self.rebase(key).await?;
+            if let Some(key) = self.save_once(key).await? {
+                return Ok(key);
             }
-            self.rebase(&key).await?;
         }
         Err(too_many_races())
+    }
+
+    /// Writes over the state that is known; `None` if there is another by now, or none is known.
+    async fn save_once(&self, key: &SessionKey) -> Result<Option<SessionKey>, SessionError> {
+        let over = self.state().base.as_ref().map(|base| base.version.clone());
+        let Some(version) = over else { return Ok(None) };
+        let record = self.record().await?;
+        match self.engine().update(key, &record, &version).await? {
+            Saving::Saved(key, version) => Ok(Some(self.saved(key, record, version))),
+            Saving::Changed => Ok(None),
+            Saving::Gone => Err(SessionError::Interrupted),
+        }
     }
 
     /// Puts what changed here over what the store has now.

@@ -37,6 +37,7 @@ mod hashed;
 mod memory;
 mod rotation;
 mod store;
+mod turn;
 mod user_sessions;
 
 pub use agent::AgentFamily;

@@ -10,7 +10,7 @@ use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::ACQUIRE_TIMEOUT;
+use super::SERVER_ACQUIRE_TIMEOUT;
 use crate::DbError;
 
 /// How many connections a process keeps to a database server. PostgreSQL takes 100 of all its clients
@@ -94,7 +94,7 @@ impl DatabasePolicy {
         };
         let limits = Limits {
             connections: MAX_CONNECTIONS,
-            acquire: ACQUIRE_TIMEOUT,
+            acquire: SERVER_ACQUIRE_TIMEOUT,
             statement: STATEMENT_TIMEOUT,
             operation: OPERATION_TIMEOUT,
         };
@@ -108,8 +108,8 @@ impl DatabasePolicy {
         self
     }
 
-    /// How long to wait for a connection, new or free; [`ACQUIRE_TIMEOUT`] if nothing is said. Not for
-    /// SQLite.
+    /// How long to wait for a connection, new or free; [`SERVER_ACQUIRE_TIMEOUT`] if nothing is said.
+    /// Not for SQLite.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
         self.limits.acquire = timeout;
         self

@@ -15,8 +15,11 @@ use tokio::time::timeout;
 use super::policy::{Limits, ServerOptions};
 use crate::DbError;
 
-/// How long a connection may take to say that it is alive.
-const PING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a connection may take to say that it is alive: half of [`SERVER_ACQUIRE_TIMEOUT`], so that
+/// there is time for a new one.
+///
+/// [`SERVER_ACQUIRE_TIMEOUT`]: crate::SERVER_ACQUIRE_TIMEOUT
+const PING_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A connection that was used within this time is taken to be alive.
 const FRESH: Duration = Duration::from_secs(1);

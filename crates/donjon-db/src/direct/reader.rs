@@ -14,9 +14,6 @@ use crate::time::Moment;
 /// How many may read at once: as many as there are likely to be threads that serve requests.
 const READERS: usize = 8;
 
-/// How much of the file is read through memory, in bytes.
-const MEMORY_MAP: i64 = 256 * 1024 * 1024;
-
 const SESSION: &str =
     "SELECT session_key, session_data, expire_date FROM django_session WHERE session_key = ?1";
 
@@ -79,11 +76,12 @@ impl Readers {
     }
 }
 
+/// Without `mmap_size`: where the file has been cut short, or the disk fails, a page that is read through
+/// memory ends the process (<https://www.sqlite.org/mmap.html>).
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::ZERO)?;
-    connection.pragma_update(None, "mmap_size", MEMORY_MAP)?;
     Ok(connection)
 }
 
@@ -114,5 +112,70 @@ fn user_row(row: &Row<'_>) -> rusqlite::Result<user::Model> {
 impl fmt::Debug for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Readers").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use donjon_core::account::AccountStore;
+    use donjon_core::clock::UnixTime;
+    use donjon_core::secret::Keys;
+    use donjon_core::session::{
+        SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore,
+    };
+
+    use super::*;
+    use crate::{Database, DjangoAccounts, DjangoSessions};
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_700_000_000);
+
+    #[tokio::test]
+    async fn rule_1_the_pool_answers_where_all_readers_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::sqlite(folder.path().join("site.sqlite3")).await.unwrap();
+        database.migrate().await.unwrap();
+        let sessions = DjangoSessions::new(&database, SessionCodec::new(&Keys::new("a-key")));
+        let (key, expires) = (SessionKey::random(), NOW.plus_seconds(60));
+        let record = SessionRecord { data: SessionData::default(), expires };
+        sessions.create(&key, &record).await.unwrap();
+
+        let readers = &database.direct().unwrap().readers;
+        let taken = readers.connections.each_ref().map(|place| place.lock().unwrap());
+        assert!(readers.session(key.expose()).is_none() && readers.user(1).is_none());
+        assert!(sessions.load(&key, NOW).await.unwrap().is_some());
+        assert!(DjangoAccounts::new(&database).by_id(1).await.unwrap().is_none());
+        drop(taken);
+        assert!(readers.session(key.expose()).is_some_and(|row| row.is_some()));
+        assert!(readers.user(1).is_some_and(|row| row.is_none()));
+    }
+
+    #[tokio::test]
+    async fn rule_1_what_is_wrong_is_left_to_the_pool_to_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::sqlite(folder.path().join("site.sqlite3")).await.unwrap();
+        let sessions = DjangoSessions::new(&database, SessionCodec::new(&Keys::new("a-key")));
+        let error = sessions.load(&SessionKey::random(), NOW).await.unwrap_err().to_string();
+        assert!(error.contains("django_session"), "{error}");
+        database.migrate().await.unwrap();
+        assert!(sessions.load(&SessionKey::random(), NOW).await.unwrap().is_none());
+        let readers = &database.direct().unwrap().readers;
+        assert!(readers.session("no").is_some(), "the reader has come back");
+    }
+
+    #[test]
+    fn a_reader_whose_user_panicked_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.sqlite3");
+        Connection::open(&path).unwrap();
+        let readers = Readers::new(&path);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _held = readers.connections[0].lock().unwrap();
+            panic!("while it reads")
+        }));
+        assert!(panicked.is_err());
+        let one = |connection: &Connection| connection.query_row("SELECT 1", [], |row| row.get(0));
+        for _ in 0..READERS {
+            assert_eq!(readers.ask(one), Some(1));
+        }
     }
 }

@@ -159,3 +159,143 @@ fn act(connection: &Connection, write: &Write) -> rusqlite::Result<Outcome> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::DbErrorKind;
+
+    const TABLE: &str = "CREATE TABLE django_session (\
+                         session_key TEXT NOT NULL PRIMARY KEY, session_data TEXT NOT NULL, \
+                         expire_date TEXT NOT NULL)";
+
+    type Answer = oneshot::Receiver<Result<Outcome, DbError>>;
+
+    fn table() -> (TempDir, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.sqlite3");
+        Connection::open(&path).unwrap().execute(TABLE, []).unwrap();
+        (folder, open(&path).unwrap())
+    }
+
+    fn create(key: &str, data: &str) -> Write {
+        Write::Create { key: key.into(), data: data.into(), expires: "2031-05-06 07:08:09".into() }
+    }
+
+    fn update(key: &str, data: &str, seen: &str) -> Write {
+        let expires = "2031-05-06 07:08:09".into();
+        Write::Update { key: key.into(), data: data.into(), expires, seen: seen.into() }
+    }
+
+    fn order(orders: &SyncSender<Order>, write: Write) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        assert!(orders.try_send(Order { write, answer }).is_ok());
+        answered
+    }
+
+    /// Does all that was ordered, in one batch, as the thread does.
+    fn done(connection: Connection, (sender, orders): (SyncSender<Order>, Receiver<Order>)) {
+        drop(sender);
+        work(connection, &orders);
+    }
+
+    fn outcome(mut answer: Answer) -> Result<Outcome, DbErrorKind> {
+        answer.try_recv().unwrap().map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn rule_4_a_batch_is_done_in_order() {
+        let (_folder, connection) = table();
+        let channel = sync_channel(MAX_WAITING);
+        let answers = [
+            (create("a", "1"), Outcome::Done),
+            (create("a", "2"), Outcome::Another),
+            (update("a", "3", "2"), Outcome::Another),
+            (update("a", "3", "1"), Outcome::Done),
+            (update("a", "4", "3"), Outcome::Done),
+            (Write::Delete { key: "a".into() }, Outcome::Done),
+            (update("a", "5", "4"), Outcome::None),
+            (Write::Delete { key: "a".into() }, Outcome::None),
+        ]
+        .map(|(write, expected)| (order(&channel.0, write), expected));
+        done(connection, channel);
+        for (answer, expected) in answers {
+            assert_eq!(outcome(answer), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn rule_4_who_has_gone_before_the_turn_came_has_written_nothing() {
+        let (folder, connection) = table();
+        let channel = sync_channel(MAX_WAITING);
+        let stays = order(&channel.0, create("stays", ""));
+        drop(order(&channel.0, create("gone", "")));
+        done(connection, channel);
+        assert_eq!(outcome(stays), Ok(Outcome::Done));
+        let rows = Connection::open(folder.path().join("site.sqlite3")).unwrap();
+        let keys = "SELECT group_concat(session_key) FROM django_session";
+        let keys: String = rows.query_row(keys, [], |row| row.get(0)).unwrap();
+        assert_eq!(keys, "stays");
+    }
+
+    #[test]
+    fn rule_4_if_one_fails_everybody_hears_it_and_nothing_is_written() {
+        let (folder, connection) = table();
+        let path = folder.path().join("site.sqlite3");
+        let trigger = "CREATE TRIGGER no BEFORE INSERT ON django_session WHEN NEW.session_key = 'b' \
+                       BEGIN SELECT RAISE(FAIL, 'no'); END";
+        let other = Connection::open(path).unwrap();
+        other.execute(trigger, []).unwrap();
+        let channel = sync_channel(MAX_WAITING);
+        let answers = ["a", "b", "c"].map(|key| order(&channel.0, create(key, "")));
+        done(connection, channel);
+        for answer in answers {
+            assert_eq!(outcome(answer), Err(DbErrorKind::Other));
+        }
+        let count = "SELECT count(*) FROM django_session";
+        assert_eq!(other.query_row(count, [], |row| row.get(0)), Ok(0));
+    }
+
+    #[test]
+    fn rule_4_more_than_a_batch_is_several() {
+        let (_folder, connection) = table();
+        let channel = sync_channel(MAX_WAITING);
+        let answers: Vec<_> = (0..MAX_BATCH * 2 + 1)
+            .map(|number| order(&channel.0, create(&number.to_string(), "")))
+            .collect();
+        done(connection, channel);
+        assert!(answers.into_iter().all(|answer| outcome(answer) == Ok(Outcome::Done)));
+    }
+
+    #[tokio::test]
+    async fn rule_5_who_finds_the_queue_full_or_nobody_at_work_is_told_at_once() {
+        let (sender, orders) = sync_channel(1);
+        let writer = Writer(sender);
+        let waiting = order(&writer.0, create("a", ""));
+        let kind = async || writer.write(create("b", "")).await.unwrap_err().kind();
+        assert_eq!(kind().await, DbErrorKind::Timeout);
+        drop((waiting, orders));
+        assert_eq!(kind().await, DbErrorKind::Timeout);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_is_over_when_there_is_room() {
+        let (_folder, mut connection) = table();
+        let pages: u32 =
+            connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        connection.pragma_update(None, "max_page_count", pages + 2).unwrap();
+        let data = "x".repeat(3 * 4096);
+        let write = |connection: &mut Connection, key| {
+            let (answer, _) = oneshot::channel();
+            let order = Order { write: create(key, &data), answer };
+            written(connection, &[order]).map_err(|error| DbError::from_sqlite(&error).kind())
+        };
+        assert_eq!(write(&mut connection, "a"), Err(DbErrorKind::Full));
+        let count = "SELECT count(*) FROM django_session";
+        assert_eq!(connection.query_row(count, [], |row| row.get(0)), Ok(0));
+        connection.pragma_update(None, "max_page_count", pages + 20).unwrap();
+        assert_eq!(write(&mut connection, "a"), Ok(vec![Outcome::Done]));
+    }
+}

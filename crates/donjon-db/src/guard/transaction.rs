@@ -149,7 +149,7 @@ impl Transaction {
             }
             None => Err(DbError::transaction(OVER)),
         };
-        lease.broken = done.as_ref().is_err_and(came_from_the_database);
+        lease.broken = done.as_ref().is_err_and(DbError::is_the_databases);
         done
     }
 
@@ -271,11 +271,6 @@ impl State {
     fn mended(&self) -> Result<(), DbError> {
         if self.broken { Err(DbError::transaction(BROKEN)) } else { Ok(()) }
     }
-}
-
-/// Not from a look at its answer, as an update that found no row.
-fn came_from_the_database(error: &DbError) -> bool {
-    error.from_database()
 }
 
 /// A block of a transaction that is open. Dropped before its end, it is rolled back.

@@ -30,7 +30,8 @@ pub struct Decoded {
 pub fn decode(signer: &TimestampSigner, cookie: &str) -> Option<Decoded> {
     let payload = signer.unsign_payload(cookie, None).ok()?;
     let Value::Array(mut items) = serde_json::from_slice(&payload).ok()? else { return None };
-    let more = items.last().is_some_and(|last| last.to_string() == NOT_FINISHED);
+    let more =
+        items.last().is_some_and(|last| last.as_str() == Some(NOT_FINISHED.trim_matches('"')));
     items.truncate(items.len() - usize::from(more));
     Some(Decoded { messages: messages(items)?, more })
 }

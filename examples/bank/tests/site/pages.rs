@@ -135,3 +135,34 @@ async fn a_list_belongs_to_its_owner() {
         assert_eq!(answer.text, format!("{{\"items\":[{{\"name\":\"{item}\"}}]}}"));
     }
 }
+
+#[tokio::test]
+async fn the_history_is_sorted_by_what_may_be_chosen() {
+    let branch = Branch::open().await;
+    let mut alice = branch.logged_in(&ALICE).await;
+    for (amount, memo) in [("3.00", "dear"), ("1.00", "cheap"), ("2.00", "middling")] {
+        let fields = [("to", BOB.username), ("amount", amount), ("memo", memo)];
+        assert_eq!(alice.post("/transfer/", &fields).await.status, StatusCode::SEE_OTHER);
+    }
+    let mut order = async |address: &str| {
+        let page = alice.get(address).await.text;
+        let mut memos = ["cheap", "middling", "dear"];
+        memos.sort_by_key(|memo| page.find(&format!(">{memo}<")).expect("the transfer"));
+        memos
+    };
+    assert_eq!(order("/account/").await, ["middling", "cheap", "dear"]);
+    assert_eq!(order("/account/?sort=amount").await, ["cheap", "middling", "dear"]);
+    assert_eq!(order("/account/?sort=-amount").await, ["dear", "middling", "cheap"]);
+    for wrong in [
+        "sort=memo",
+        "sort=amount;drop",
+        "sort=id%20desc",
+        "sort=",
+        "page=0",
+        "page=x",
+        "page=1%20or%201=1",
+    ] {
+        let answer = alice.get(&format!("/account/?{wrong}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{wrong}");
+    }
+}
