@@ -41,6 +41,7 @@ pub fn pages() -> Result<Templates, TemplateErrors> {
         "bank/home.html",
         "bank/login.html",
         "bank/reports.html",
+        "bank/sessions.html",
         "bank/tower.html",
         "bank/transfer.html",
         "bank/upload.html",

@@ -18,6 +18,7 @@ use crate::key;
 use crate::options::OptionsError;
 use crate::site::{self, SiteError};
 use crate::start::{self, StartError};
+use crate::storage::Storage;
 use crate::{Bank, assets};
 
 /// The name that the probe calls the bank by.
@@ -105,10 +106,11 @@ pub async fn check(
     let memory = Database::sqlite_in_memory().await?;
     // The people's passwords are no secret, and hashing them well takes seconds.
     let cheap = Passwords::new(Pbkdf2::with_iterations(1));
-    let (router, bank) = start::site(&memory, &keys, cheap).await?;
+    let storage = Storage::db(&memory, &keys);
+    let (router, bank) = start::site(&storage, &keys, cheap).await?;
     let bank = Bank { passwords: Passwords::default(), ..bank };
     let bare = Arc::new(assets::bare_pages().map_err(SiteError::from)?);
-    let stack = site::stack(&bank, &memory, &keys, bare)?;
+    let stack = site::stack(&bank, &storage, &keys, bare)?;
     Ok(stack.check(&checks).join(probe(router, HOST, &checks).await))
 }
 

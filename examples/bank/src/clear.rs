@@ -2,31 +2,34 @@
 //!
 //! On a terminal a bar shows how many are gone.
 
-use std::path::Path;
 use std::time::Duration;
 
 use donjon_core::clock::Clock;
-use donjon_core::session::{SessionCodec, clear_expired, clear_unlisted};
-use donjon_db::{Database, DjangoSessions, SqlUserSessions};
+use donjon_core::session::{clear_expired, clear_unlisted};
+use donjon_db::SqlUserSessions;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::key;
 use crate::start::StartError;
+use crate::storage::{Place, Storage};
 
-/// Removes what is over from this database, and tells how many sessions that were.
+/// Removes what is over from this place, and tells how many sessions that were. Redis and cookies end
+/// theirs themselves.
 ///
 /// # Errors
 /// [`StartError`].
-pub async fn clear(database: &Path, key: Option<String>) -> Result<usize, StartError> {
-    let codec = SessionCodec::new(&key::keys(database, key)?);
-    let database = Database::sqlite(database).await?;
-    database.migrate().await?;
+pub async fn clear(place: &Place, key: Option<String>) -> Result<usize, StartError> {
+    let storage = Storage::open(place, &key::keys(&place.file, key)?).await?;
     let (now, bar) = (Clock::system().now(), bar());
-    let sessions = DjangoSessions::new(&database, codec);
-    let cleared = clear_expired(&sessions, now, |so_far| bar.set_position(so_far as u64)).await;
+    let cleared = match storage.sessions() {
+        Some(sessions) => {
+            clear_expired(sessions, now, |so_far| bar.set_position(so_far as u64)).await
+        }
+        None => Ok(0),
+    };
     bar.finish_and_clear();
     let cleared = cleared?;
-    clear_unlisted(&SqlUserSessions::new(&database), now, |_| {}).await?;
+    clear_unlisted(&SqlUserSessions::new(&storage.database), now, |_| {}).await?;
     Ok(cleared)
 }
 

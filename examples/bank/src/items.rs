@@ -8,8 +8,10 @@
 
 use donjon_db::{Db, DbError};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ColumnDef, Index, Table, TableCreateStatement};
-use sea_orm::{ActiveValue, DbBackend, QueryOrder};
+use sea_orm::sea_query::{ColumnDef, Index, OnConflict, Table, TableCreateStatement};
+use sea_orm::{ActiveValue, DbBackend, Insert, QueryOrder};
+
+use crate::tables::make;
 
 /// How many items a list may have.
 pub const MAX_ITEMS: u64 = 100;
@@ -34,6 +36,39 @@ fn table() -> TableCreateStatement {
         .col(ColumnDef::new(item::Column::Owner).string_len(MAX_OWNER).not_null())
         .col(ColumnDef::new(item::Column::Name).text().not_null())
         .take()
+}
+
+/// A row of `bank_list`.
+pub mod list {
+    use sea_orm::entity::prelude::*;
+
+    /// A list, which whoever adds to it holds.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "bank_list")]
+    pub struct Model {
+        /// Whose it is: see [`Owner`](super::Owner).
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub owner: String,
+    }
+
+    /// None that is used here.
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Has a list for a transaction alone.
+fn hold(owner: &Owner) -> Insert<list::ActiveModel> {
+    let row = list::ActiveModel { owner: ActiveValue::Set(owner.0.clone()) };
+    let key = list::Column::Owner;
+    list::Entity::insert(row).on_conflict(OnConflict::column(key).update_column(key).to_owned())
+}
+
+fn lists() -> TableCreateStatement {
+    let mut owner = ColumnDef::new(list::Column::Owner);
+    owner.string_len(MAX_OWNER).not_null().primary_key();
+    Table::create().table(list::Entity).if_not_exists().col(owner).take()
 }
 
 /// A row of `bank_item`.
@@ -97,7 +132,8 @@ impl Items {
     /// # Errors
     /// [`DbError`].
     pub async fn open(db: Db) -> Result<Self, DbError> {
-        db.execute(table()).await?;
+        make(&db, lists).await?;
+        make(&db, table).await?;
         // MariaDB has no `if not exists` here; its lists are short enough.
         if db.backend() != DbBackend::MySql {
             let mut index = Index::create();
@@ -127,7 +163,8 @@ impl Items {
             name: ActiveValue::Set(name.to_owned()),
         };
         let added = self.0.atomic(async |tx| {
-            // The insert comes first, so that two requests can't both count before either adds.
+            // The list is held until the end, so that two requests can't both count before either adds.
+            tx.execute(hold(owner)).await?;
             tx.execute(item::Entity::insert(row)).await?;
             let owned = item::Entity::find().filter(item::Column::Owner.eq(&owner.0));
             if tx.count(owned).await? > MAX_ITEMS { Err(NotAdded::Full) } else { Ok(()) }

@@ -14,10 +14,13 @@ use donjon_core::clock::UnixTime;
 use donjon_db::guard::MayRetry;
 use donjon_db::{Columns, Db, DbError, OrderBy, Page, PageNumber, Pages};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{ColumnDef, Expr, ForeignKey, Index, Table, TableCreateStatement};
+use sea_orm::sea_query::{
+    ColumnDef, Expr, ForeignKey, Index, OnConflict, Table, TableCreateStatement,
+};
 use sea_orm::{ActiveValue, Condition, DbBackend, ExprTrait};
 
 use crate::money::Cents;
+use crate::tables::make;
 
 /// How many transfers an account's page shows.
 pub const SHOWN: u64 = 50;
@@ -186,8 +189,8 @@ impl Ledger {
     /// # Errors
     /// [`DbError`].
     pub async fn open(db: Db) -> Result<Self, DbError> {
-        db.execute(accounts(db.backend())).await?;
-        db.execute(transfers()).await?;
+        make(&db, || accounts(db.backend())).await?;
+        make(&db, transfers).await?;
         // MariaDB has no `if not exists` here, and makes these for the foreign keys by itself.
         if db.backend() != DbBackend::MySql {
             for (name, column) in INDEXES {
@@ -208,8 +211,8 @@ impl Ledger {
             user_id: ActiveValue::Set(user),
             balance: ActiveValue::Set(balance.0),
         };
-        let once =
-            sea_orm::sea_query::OnConflict::column(account::Column::UserId).do_nothing().to_owned();
+        let key = account::Column::UserId;
+        let once = OnConflict::column(key).do_nothing_on([key]).to_owned();
         self.0.execute(account::Entity::insert(row).on_conflict(once)).await?;
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! | [`start`] | the three servers on their ports |
 //! | [`site`] | the routes and the stack |
 //! | [`pages`] | the handlers |
+//! | [`storage`] | the databases and session stores that it can stand on |
 //! | [`ledger`], [`items`], [`money`] | the bank's own tables |
 //! | [`witness`], [`attack`] | what became of the attacks, and their words |
 //! | [`attacker`] | the other site |
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use donjon::password::Passwords;
 use donjon_db::{DjangoAccounts, SqlViolations};
+use ipnet::IpNet;
 
 pub mod app;
 pub mod assets;
@@ -36,6 +38,8 @@ pub mod people;
 pub mod problem;
 pub mod site;
 pub mod start;
+pub mod storage;
+mod tables;
 pub mod witness;
 
 /// What every handler may use; clones share it.
@@ -57,4 +61,6 @@ pub struct Bank {
     pub attacker_url: Arc<str>,
     /// The origin of the front end, which the bank trusts.
     pub app_url: Arc<str>,
+    /// The proxy in front of the bank, if there is one.
+    pub proxy: Option<IpNet>,
 }

@@ -10,6 +10,7 @@ use bank::options::{Command, Options, USAGE};
 use bank::people::PEOPLE;
 use bank::site::table;
 use bank::start::{Running, start};
+use bank::storage::Place;
 use donjon::check::Format;
 use donjon::serve::shutdown_signal;
 use tracing_subscriber::EnvFilter;
@@ -24,7 +25,7 @@ async fn main() -> ExitCode {
         }
         Ok(Command::Routes) => show_routes(),
         Ok(Command::Check(options, database)) => look(&options, &database).await,
-        Ok(Command::ClearSessions(database)) => clear_sessions(&database).await,
+        Ok(Command::ClearSessions(place)) => clear_sessions(&place).await,
         Ok(Command::Run(options)) => run(&options).await,
         Err(error) => fail(&error),
     }
@@ -57,8 +58,8 @@ async fn look(options: &CheckOptions, database: &Path) -> ExitCode {
     if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-async fn clear_sessions(database: &Path) -> ExitCode {
-    match clear(database, std::env::var("BANK_SECRET_KEY").ok()).await {
+async fn clear_sessions(place: &Place) -> ExitCode {
+    match clear(place, std::env::var("BANK_SECRET_KEY").ok()).await {
         Ok(cleared) => {
             println!("{cleared} expired sessions removed");
             ExitCode::SUCCESS
@@ -85,7 +86,7 @@ fn welcome(running: &Running, options: &Options) {
     println!("The bank is open:  {}", running.bank_url());
     println!("The attacker:      {}", running.attacker_url());
     println!("The front end:     {}", running.app_url());
-    println!("The database:      {}", options.database.display());
+    println!("The database:      {}", options.place.shown());
     println!("\nLog in as (this is a demonstration, and its passwords are no secret):");
     for person in PEOPLE {
         println!("  {:<6} {:<30} {}", person.username, person.password, person.role);

@@ -86,8 +86,11 @@ async fn create(
     };
     match accounts.create(user).await? {
         UserCreation::Created(user) => Ok(user.id),
+        // By another node, since this one looked.
         UserCreation::NameTaken => {
-            Err(StoreError::new("a user of the demonstration came and went").into())
+            let user = accounts.by_username(person.username).await?;
+            let gone = || StoreError::new("a user of the demonstration came and went");
+            Ok(user.ok_or_else(gone)?.id)
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Stops: pages that tell a visitor what broke inside.
 //!
 //! 1. The log has the reason; the visitor gets a status and a sentence.
-//! 2. A database that is locked for too long is 503: come back later. Anything else is 500.
+//! 2. A database that is locked for too long, or can't be reached, is 503: come back later. Anything
+//!    else is 500.
 //! 3. Every answer of 400 and above gets a page of the bank's own, or JSON where a script asked;
 //!    unless it has one already, and nobody keeps it.
 
@@ -14,7 +15,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use donjon::auth::AuthError;
+use donjon::auth::{AuthError, SessionsError};
 use donjon::csrf::{Failure, FailureView};
 use donjon::page::PageError;
 use donjon_core::session::{SessionError, StoreError};
@@ -55,6 +56,15 @@ macro_rules! from {
 
 from!(PageError => Page, AuthError => Auth, SessionError => Session, StoreError => Store, DbError => Database);
 
+impl From<SessionsError> for Problem {
+    fn from(error: SessionsError) -> Self {
+        match error {
+            SessionsError::Failed(error) => Self::Auth(error),
+            error => Self::Store(StoreError::new(error)),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
@@ -63,14 +73,19 @@ impl IntoResponse for Problem {
             Self::Auth(error) => error.into_response(),
             Self::Session(error) => logged(StatusCode::SERVICE_UNAVAILABLE, &error),
             Self::Store(error) => logged(StatusCode::SERVICE_UNAVAILABLE, &error),
-            Self::Database(error) => {
-                let status = match error.kind() {
-                    DbErrorKind::Locked | DbErrorKind::Timeout => StatusCode::SERVICE_UNAVAILABLE,
-                    _ => StatusCode::INTERNAL_SERVER_ERROR,
-                };
-                logged(status, &error)
-            }
+            Self::Database(error) => logged(status(error.kind()), &error),
         }
+    }
+}
+
+/// Rule 2.
+fn status(kind: DbErrorKind) -> StatusCode {
+    use DbErrorKind::{Conflict, Locked, Lost, Refused, Timeout, TooManyConnections};
+    match kind {
+        Conflict | Locked | Lost | Refused | Timeout | TooManyConnections => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

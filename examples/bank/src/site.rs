@@ -14,18 +14,18 @@ use donjon::csp::{CspErrors, CspPolicy};
 use donjon::csrf::CsrfPolicy;
 use donjon::messages::MessagesPolicy;
 use donjon::routes::{RouteTable, Routes, RoutesErrors};
-use donjon::session::SessionPolicy;
 use donjon::stack::{Stack, StackErrors};
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::{SitePolicy, TrustedOrigins};
 use donjon_core::secret::Keys;
-use donjon_core::session::SessionCodec;
 use donjon_core::violation::{DynViolationStore, MemoryViolations};
-use donjon_db::{Database, DjangoSessions};
 use donjon_html::template::{TemplateErrors, Templates};
 
 use crate::Bank;
-use crate::pages::{account, ajax, api, contact, home, log_in, reports, transfer, upload};
+use crate::pages::{
+    account, ajax, api, contact, home, log_in, reports, sessions, transfer, upload,
+};
+use crate::storage::Storage;
 use crate::{assets, problem, witness};
 
 /// A site that does not fit together: a mistake in the source, found at start-up.
@@ -92,9 +92,9 @@ impl From<RoutesErrors> for SiteError {
 ///
 /// # Errors
 /// [`SiteError`].
-pub fn router(bank: Bank, database: &Database, keys: &Keys) -> Result<Router, SiteError> {
+pub fn router(bank: Bank, storage: &Storage, keys: &Keys) -> Result<Router, SiteError> {
     let bare = Arc::new(assets::bare_pages()?);
-    let stack = stack(&bank, database, keys, Arc::clone(&bare))?;
+    let stack = stack(&bank, storage, keys, Arc::clone(&bare))?;
     let watch = from_fn_with_state(bank.witness.clone(), witness::watch);
     Ok(routes(bank.violations.clone())
         .into_router(stack, assets::pages()?)?
@@ -109,17 +109,20 @@ pub fn router(bank: Bank, database: &Database, keys: &Keys) -> Result<Router, Si
 /// [`StackErrors`] if they don't fit together.
 pub fn stack(
     bank: &Bank,
-    database: &Database,
+    storage: &Storage,
     keys: &Keys,
     bare: Arc<Templates>,
 ) -> Result<Stack, SiteError> {
-    let sessions = DjangoSessions::new(database, SessionCodec::new(keys));
     let auth = AuthPolicy::new(keys).passwords(bank.passwords.clone());
     let csp = CspPolicy::strict().update().report_uri(REPORTS).build()?;
     let app = TrustedOrigins::new([&*bank.app_url]).map_err(SiteError::app)?;
     let csrf = CsrfPolicy::default().trust(app).failure_view(problem::refusals(bare));
-    let stack = Stack::new(SitePolicy::new(AllowedHosts::local()))
-        .sessions(SessionPolicy::default(), Arc::new(sessions))
+    let mut site = SitePolicy::new(AllowedHosts::local());
+    if let Some(proxy) = bank.proxy {
+        site = site.trust_proxy(proxy);
+    }
+    let stack = storage
+        .furnish(Stack::new(site), keys)
         .csp(csp)
         .cors(readers(&bank.app_url)?)
         .csrf(csrf)
@@ -157,6 +160,9 @@ fn routes(violations: Arc<dyn DynViolationStore>) -> Routes<Bank> {
         .name("logout")
         .path("/account/", get(account::show))
         .name("account")
+        .login_required()
+        .path("/account/sessions/", get(sessions::show).post(sessions::submit))
+        .name("sessions")
         .login_required()
         .path("/transfer/", get(transfer::show).post(transfer::submit))
         .name("transfer")
@@ -213,7 +219,7 @@ mod tests {
         };
         assert_eq!(paths(|policy| policy.csrf_rule() == CsrfRule::Exempt), [REPORTS]);
         let users = paths(|policy| policy.access() == Access::Users);
-        assert_eq!(users, ["/account/", "/transfer/", "/security/reports/"]);
+        assert_eq!(users, ["/account/", "/account/sessions/", "/transfer/", "/security/reports/"]);
         assert_eq!(paths(|policy| policy.isolation_words() != "site"), [""; 0]);
     }
 }

@@ -24,6 +24,7 @@ use crate::attacker::{self, Attacker};
 use crate::key::{self, KeyError};
 use crate::options::Options;
 use crate::site::{self, SiteError};
+use crate::storage::{Storage, StorageError};
 use crate::witness::Witness;
 use crate::{Bank, items, ledger, people};
 
@@ -34,6 +35,8 @@ pub enum StartError {
     Port(&'static str, u16, io::Error),
     /// There is no key.
     Key(KeyError),
+    /// The bank can't keep its things there.
+    Storage(StorageError),
     /// The database can't be used.
     Database(DbError),
     /// The users can't be read or made.
@@ -54,6 +57,7 @@ impl fmt::Display for StartError {
                 write!(f, "nobody may listen on port {port}: {error}; choose another with {option}")
             }
             Self::Key(error) => error.fmt(f),
+            Self::Storage(error) => error.fmt(f),
             Self::Database(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Site(error) => error.fmt(f),
@@ -73,7 +77,7 @@ macro_rules! from {
     )*};
 }
 
-from!(KeyError => Key, DbError => Database, StoreError => Store, SiteError => Site);
+from!(KeyError => Key, StorageError => Storage, DbError => Database, StoreError => Store, SiteError => Site);
 
 /// All sites, serving.
 #[derive(Debug)]
@@ -135,18 +139,19 @@ pub async fn start(options: &Options) -> Result<Running, StartError> {
     let side = listen("--app-port", options.app_port).await?;
     let (bank_at, attacker_at, app_at) = (address(&front)?, address(&back)?, address(&side)?);
 
-    let database = Database::sqlite(&options.database).await?;
-    let keys = key::keys(&options.database, std::env::var("BANK_SECRET_KEY").ok())?;
+    let keys = key::keys(&options.place.file, std::env::var("BANK_SECRET_KEY").ok())?;
+    let storage = Storage::open(&options.place, &keys).await?;
     let passwords = Passwords::default();
     let neighbours =
         Neighbours { attacker: attacker_url(attacker_at.port()), app: app::origin(app_at.port()) };
-    let bank = open(&database, passwords, neighbours).await?;
+    let bank = open(&storage.database, passwords, neighbours).await?;
+    let bank = Bank { proxy: options.proxy, ..bank };
     let attacker = Attacker::new(bank.clone(), bank_at, attacker_at.port());
     let attacker = attacker.map_err(SiteError::from)?;
 
     let app = App::new(&bank_url(bank_at.port()), app_at.port(), attacker_at.port())?;
     let sites = [
-        (front, site::router(bank, &database, &keys)?),
+        (front, site::router(bank, &storage, &keys)?),
         (back, attacker::router(attacker, app::copy(app.clone())?)),
         (side, app::router(app)?),
     ];
@@ -198,6 +203,7 @@ async fn open(
         witness: Witness::default(),
         attacker_url: neighbours.attacker.into(),
         app_url: neighbours.app.into(),
+        proxy: None,
     };
     people::settle(&bank.accounts, &bank.ledger, &bank.passwords).await?;
     Ok(bank)
@@ -208,10 +214,10 @@ async fn open(
 /// # Errors
 /// [`StartError`].
 pub async fn site(
-    database: &Database,
+    storage: &Storage,
     keys: &Keys,
     passwords: Passwords,
 ) -> Result<(Router, Bank), StartError> {
-    let bank = open(database, passwords, Neighbours::default()).await?;
-    Ok((site::router(bank.clone(), database, keys)?, bank))
+    let bank = open(&storage.database, passwords, Neighbours::default()).await?;
+    Ok((site::router(bank.clone(), storage, keys)?, bank))
 }

@@ -9,28 +9,16 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use donjon::auth::LoggedIn;
 use donjon::page::Page;
-use donjon::session::SessionHandle;
 use donjon_core::account::AccountStore;
 use donjon_db::{OrderBy, Page as Rows, PageNumber};
 use donjon_html::context;
 use donjon_html::template::{DateTime, Value};
-use serde::{Deserialize, Serialize};
 
 use crate::Bank;
 use crate::ledger::sortable;
 use crate::ledger::transfer::{Entity, Model};
 use crate::money::Cents;
 use crate::problem::Problem;
-
-/// Where the session keeps the transfer that was just made.
-pub(crate) const SENT: &str = "sent";
-
-/// A transfer that was just made, for one page.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Sent {
-    pub(crate) amount: String,
-    pub(crate) to: String,
-}
 
 /// `GET /account/`
 ///
@@ -39,18 +27,15 @@ pub(crate) struct Sent {
 pub async fn show(
     State(bank): State<Bank>,
     LoggedIn(user): LoggedIn,
-    session: SessionHandle,
     RawQuery(query): RawQuery,
     page: Page,
 ) -> Result<Response, Problem> {
     let view = View::read(query.as_deref().unwrap_or_default())?;
     let rows = bank.ledger.transfers(user.id, &view.order, view.number).await?;
     let names = names(&bank, user.id, &rows.items).await?;
-    let sent: Option<Sent> = session.pop(SENT).await?;
     let transfers: Vec<Value> = rows.items.iter().map(|row| line(user.id, row, &names)).collect();
     let variables = context! {
         balance: bank.ledger.balance(user.id).await?.to_string(),
-        sent: sent.map(|sent| context! { amount: sent.amount, to: sent.to }),
         transfers,
         pages: view.links(&rows),
     };

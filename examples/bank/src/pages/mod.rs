@@ -8,6 +8,7 @@ mod field;
 pub mod home;
 pub mod log_in;
 pub mod reports;
+pub mod sessions;
 mod timeline;
 pub mod transfer;
 pub mod upload;

@@ -4,14 +4,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use donjon::auth::LoggedIn;
 use donjon::form::FormData;
+use donjon::messages::Messages;
 use donjon::page::Page;
-use donjon::session::SessionHandle;
 use donjon_core::account::{AccountStore, User};
 use donjon_core::clock::Clock;
 use donjon_html::context;
 use donjon_html::template::Value;
 
-use super::account::{SENT, Sent};
 use super::field::{Field, required, too_long};
 use crate::Bank;
 use crate::ledger::{Order, TransferError};
@@ -68,7 +67,7 @@ async fn form(bank: &Bank, user: &User, page: &Page, form: Filled) -> Result<Res
 pub async fn submit(
     State(bank): State<Bank>,
     LoggedIn(user): LoggedIn,
-    session: SessionHandle,
+    messages: Messages,
     page: Page,
     data: FormData,
 ) -> Result<Response, Problem> {
@@ -78,8 +77,7 @@ pub async fn submit(
     };
     match bank.ledger.transfer(&order).await {
         Ok(()) => {
-            let sent = Sent { amount: order.amount.to_string(), to: filled.to.value };
-            session.insert(SENT, &sent).await?;
+            messages.success(format!("You sent {} to {}.", order.amount, filled.to.value));
             Ok(Redirect::to("/account/").into_response())
         }
         Err(TransferError::Database(error)) => Err(error.into()),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bank::options::Options;
 use bank::people::Person;
 use bank::start::{Running, start};
+use bank::storage::Place;
 use tempfile::TempDir;
 use thirtyfour::common::log::LoggingPrefsLogLevel;
 use thirtyfour::extensions::query::ElementPollerWithTimeout;
@@ -106,7 +107,8 @@ pub(crate) async fn visit_with<F: Future<Output = Outcome>>(
         port: 0,
         attacker_port: 0,
         app_port: 0,
-        database: folder.path().join("bank.sqlite3"),
+        place: Place::file(folder.path().join("bank.sqlite3")),
+        proxy: None,
     };
     let running = Arc::new(start(&options).await?);
     let flags = flags(&running);

@@ -7,6 +7,7 @@ use axum::body::Body;
 use bank::Bank;
 use bank::people::Person;
 use bank::start::site;
+use bank::storage::Storage;
 use donjon::password::{Passwords, Pbkdf2};
 use donjon_core::secret::Keys;
 use donjon_db::Database;
@@ -32,12 +33,14 @@ impl Branch {
         let folder = TempDir::new().unwrap();
         let database = Database::sqlite(folder.path().join("bank.sqlite3")).await.unwrap();
         let passwords = Passwords::new(Pbkdf2::with_iterations(1));
-        let (router, bank) = site(&database, &Keys::new("a test's key"), passwords).await.unwrap();
+        let keys = Keys::new("a test's key");
+        let storage = Storage::db(&database, &keys);
+        let (router, bank) = site(&storage, &keys, passwords).await.unwrap();
         Self { router, bank, database, folder }
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client { router: self.router.clone(), cookies: BTreeMap::new() }
+        Client::of(&self.router)
     }
 
     pub(crate) async fn logged_in(&self, person: &Person) -> Client {
@@ -85,6 +88,15 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) fn of(router: &Router) -> Self {
+        Self { router: router.clone(), cookies: BTreeMap::new() }
+    }
+
+    /// The same cookies, at another node.
+    pub(crate) fn at(self, router: &Router) -> Self {
+        Self { router: router.clone(), ..self }
+    }
+
     pub(crate) async fn send(&mut self, request: http::request::Builder, body: Body) -> Answer {
         let mut request = request.body(body).unwrap();
         let cookies: Vec<_> =

@@ -55,14 +55,14 @@ async fn a_key_that_nobody_gave_is_not_taken() {
 async fn a_session_that_ends_in_the_middle_is_a_bad_request() {
     let branch = Branch::open().await;
     let mut alice = branch.logged_in(&ALICE).await;
-    let token = alice.token("/transfer/").await;
+    let token = alice.token("/form/").await;
     let part = |name: &str, value: &str| {
         format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
     // The CSRF room reads up to the first file; by then the session has been loaded.
     let file = "--X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\nx";
     let first = part("csrfmiddlewaretoken", &token) + file;
-    let rest = format!("\r\n{}{}--X--\r\n", part("to", "bob"), part("amount", "1"));
+    let rest = format!("\r\n{}{}--X--\r\n", part("name", "Ann"), part("email", "a@b.example"));
     let database = branch.database.clone();
     let body = Body::new(Interrupted {
         first: Some(first.into()),
@@ -74,7 +74,7 @@ async fn a_session_that_ends_in_the_middle_is_a_bad_request() {
         })),
     });
     let request =
-        Request::post("/transfer/").header(header::CONTENT_TYPE, "multipart/form-data; boundary=X");
+        Request::post("/form/").header(header::CONTENT_TYPE, "multipart/form-data; boundary=X");
     let answer = alice.send(request, body).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(alice.get("/account/").await.status, StatusCode::FOUND, "logged out stays so");

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use bank::options::Options;
 use bank::start::start;
+use bank::storage::Place;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 async fn failure(port: u16, database: &Path) -> String {
-    let options = Options { port, attacker_port: 0, app_port: 0, database: database.to_owned() };
+    let place = Place::file(database);
+    let options = Options { port, attacker_port: 0, app_port: 0, place, proxy: None };
     match start(&options).await {
         Ok(_) => panic!("the bank opened"),
         Err(error) => error.to_string(),
