@@ -29,7 +29,7 @@ const SECONDS: u64 = 60;
 const TIMEOUT: u64 = 20;
 
 /// How many variants of its kept corpus a target is tried with to find that it has broken.
-const VARIANTS: usize = 2000;
+const VARIANTS: usize = 10_000;
 
 /// How a target is run.
 #[derive(Clone, Copy)]
@@ -114,6 +114,10 @@ impl Fuzzer {
             write_variants(&kept(name), &found)?;
         }
         let log = self.log(name, effort, &[&found, &kept(name)], &artifacts)?;
+        if let Effort::Smoke = effort {
+            // They can be made again, and take more room than all else here.
+            let _ = std::fs::remove_dir_all(&found);
+        }
         let (first, last) = covered(&log).ok_or_else(|| no_coverage(name))?;
         println!("fuzz {name}: coverage {first} to {last}, nothing broke");
         Ok(())
