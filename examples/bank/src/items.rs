@@ -136,9 +136,12 @@ impl Items {
         make(&db, table).await?;
         // MariaDB has no `if not exists` here; its lists are short enough.
         if db.backend() != DbBackend::MySql {
-            let mut index = Index::create();
-            index.name("bank_item_owner").if_not_exists().table(item::Entity);
-            db.execute(index.col(item::Column::Owner).take()).await?;
+            let index = || {
+                let mut index = Index::create();
+                index.name("bank_item_owner").if_not_exists().table(item::Entity);
+                index.col(item::Column::Owner).take()
+            };
+            make(&db, index).await?;
         }
         Ok(Self(db))
     }

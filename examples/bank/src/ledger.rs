@@ -194,9 +194,11 @@ impl Ledger {
         // MariaDB has no `if not exists` here, and makes these for the foreign keys by itself.
         if db.backend() != DbBackend::MySql {
             for (name, column) in INDEXES {
-                let mut index = Index::create();
-                index.name(name).if_not_exists().table(transfer::Entity).col(column);
-                db.execute(index).await?;
+                let index = || {
+                    let mut index = Index::create();
+                    index.name(name).if_not_exists().table(transfer::Entity).col(column).take()
+                };
+                make(&db, index).await?;
             }
         }
         Ok(Self(db))
