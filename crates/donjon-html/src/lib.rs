@@ -18,6 +18,7 @@
 
 mod context;
 pub mod escape;
+pub mod locale;
 pub mod markup;
 pub mod template;
 

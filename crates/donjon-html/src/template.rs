@@ -15,7 +15,9 @@
 mod autoescape;
 mod condition;
 mod date;
+mod decimal;
 mod engine;
+mod env;
 mod expression;
 mod filter;
 mod lexer;
@@ -28,8 +30,10 @@ mod value;
 mod variables;
 
 pub use autoescape::{MAX_LINKED, MAX_PARENTS};
-pub use date::{DATE_FORMAT, DATETIME_FORMAT, DateTime, TIME_FORMAT};
+pub use date::{DATE_FORMAT, DATETIME_FORMAT, Date, DateTime, Duration, TIME_FORMAT, Time};
+pub use decimal::Decimal;
 pub use engine::{TemplateError, TemplateErrors, Templates};
+pub use env::Env;
 pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety};
 pub use parser::MAX_NESTING;
 pub use render::{MAX_INCLUDES, MAX_OUTPUT, MAX_STEPS, RenderError};

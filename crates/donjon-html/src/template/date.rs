@@ -158,6 +158,126 @@ impl PartialOrd for DateTime {
     }
 }
 
+/// A date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(jiff::civil::Date);
+
+impl Date {
+    /// A date of the calendar. `None` outside the years 1 to 9999, or if there is no such day.
+    #[must_use]
+    pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
+        let date = jiff::civil::Date::new(year, month, day).ok()?;
+        (1..=9999).contains(&year).then_some(Self(date))
+    }
+
+    pub(crate) fn write_repr(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let date = self.0;
+        write!(out, "datetime.date({}, {}, {})", date.year(), date.month(), date.day())
+    }
+}
+
+/// Python's `str`: `2026-11-24`.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.0.year(), self.0.month(), self.0.day())
+    }
+}
+
+/// A time of day, with microseconds, without a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(jiff::civil::Time);
+
+impl Time {
+    /// A time of day. `None` if there is no such time.
+    #[must_use]
+    pub fn new(hour: i8, minute: i8, second: i8, micro: i32) -> Option<Self> {
+        jiff::civil::Time::new(hour, minute, second, micro.checked_mul(1000)?).ok().map(Self)
+    }
+
+    fn micro(self) -> i32 {
+        self.0.subsec_nanosecond() / 1000
+    }
+
+    pub(crate) fn write_repr(self, out: &mut impl fmt::Write) -> fmt::Result {
+        write!(out, "datetime.time({}, {}", self.0.hour(), self.0.minute())?;
+        if self.0.second() != 0 || self.micro() != 0 {
+            write!(out, ", {}", self.0.second())?;
+        }
+        if self.micro() != 0 {
+            write!(out, ", {}", self.micro())?;
+        }
+        out.write_char(')')
+    }
+}
+
+/// Python's `str`: `12:30:00.000005`.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}:{:02}", self.0.hour(), self.0.minute(), self.0.second())?;
+        if self.micro() != 0 { write!(f, ".{:06}", self.micro()) } else { Ok(()) }
+    }
+}
+
+/// A span of time in microseconds: Python's `timedelta`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Duration(i64);
+
+impl Duration {
+    /// A span of that many microseconds.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// The span in microseconds.
+    #[must_use]
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whether the span is empty.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whole days, rounded down, and the seconds and microseconds that are left.
+    fn parts(self) -> (i64, i64, i64) {
+        let seconds = self.0.div_euclid(MICROS);
+        (
+            seconds.div_euclid(DAY_SECONDS),
+            seconds.rem_euclid(DAY_SECONDS),
+            self.0.rem_euclid(MICROS),
+        )
+    }
+
+    pub(crate) fn write_repr(self, out: &mut impl fmt::Write) -> fmt::Result {
+        let (days, seconds, micros) = self.parts();
+        let named = [("days", days), ("seconds", seconds), ("microseconds", micros)];
+        let parts: Vec<String> = named
+            .iter()
+            .filter(|(_, number)| *number != 0)
+            .map(|(name, number)| format!("{name}={number}"))
+            .collect();
+        match parts.is_empty() {
+            true => out.write_str("datetime.timedelta(0)"),
+            false => write!(out, "datetime.timedelta({})", parts.join(", ")),
+        }
+    }
+}
+
+/// Python's `str`: `1 day, 0:00:03`.
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, seconds, micros) = self.parts();
+        if days != 0 {
+            write!(f, "{days} day{}, ", if days.abs() == 1 { "" } else { "s" })?;
+        }
+        write!(f, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+        if micros != 0 { write!(f, ".{micros:06}") } else { Ok(()) }
+    }
+}
+
 fn split_offset(time: &str) -> Option<(&str, Option<i32>)> {
     if let Some(clock) = time.strip_suffix(['Z', 'z']) {
         return Some((clock, Some(0)));

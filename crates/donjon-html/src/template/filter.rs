@@ -9,6 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::env::Env;
 use super::value::Value;
 
 mod basic;
@@ -46,7 +47,7 @@ pub enum Safety {
 }
 
 /// What a filter does: takes the value, the argument and whether escaping is on.
-pub type Apply = fn(&Value, Option<&Value>, Autoescape) -> Result<Value, FilterError>;
+pub type Apply = fn(&Value, Option<&Value>, &Env<'_>) -> Result<Value, FilterError>;
 
 /// A filter: how it is called, and what it does.
 #[derive(Clone, Copy)]
@@ -68,9 +69,9 @@ impl Filter {
         &self,
         value: &Value,
         arg: Option<&Value>,
-        escape: Autoescape,
+        env: &Env<'_>,
     ) -> Result<Value, FilterError> {
-        let result = (self.apply)(value, arg, escape)?;
+        let result = (self.apply)(value, arg, env)?;
         match self.safety == Safety::Preserved && value.is_markup() && !result.is_markup() {
             true => Ok(crate::Markup::danger_trusted(result.text()).into()),
             false => Ok(result),

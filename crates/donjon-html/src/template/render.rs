@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::autoescape::{Op, Place};
 use super::condition::{Condition, Operator};
 use super::engine::Templates;
+use super::env::Env;
 use super::expression::{Expression, Head, Path};
 use super::filter::Autoescape;
 use super::number;
@@ -421,7 +422,7 @@ impl Scope<'_> {
                     format!("the argument of '{}' is missing", applied.filter.name)
                 })?),
             };
-            let result = applied.filter.call(&value, argument.as_deref(), escape);
+            let result = applied.filter.call(&value, argument.as_deref(), &Env::bare(escape));
             value =
                 Cow::Owned(result.map_err(|error| format!("{}: {error}", applied.filter.name))?);
         }

@@ -4,6 +4,7 @@ use super::{Apply, Arity, Autoescape, Filter, FilterError, Safety, int, text_or}
 use crate::escape;
 use crate::markup::Markup;
 use crate::template::date::{self, DateTime};
+use crate::template::env::Env;
 use crate::template::value::Value;
 
 type Result = std::result::Result<Value, FilterError>;
@@ -26,15 +27,15 @@ const fn lost(name: &'static str, arity: Arity, apply: Apply) -> Filter {
     Filter::new(name, arity, Safety::Lost, apply)
 }
 
-fn default(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn default(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(if value.is_true() { value.clone() } else { arg.cloned().unwrap_or_default() })
 }
 
-fn default_if_none(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn default_if_none(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(if matches!(value, Value::None) { arg.cloned().unwrap_or_default() } else { value.clone() })
 }
 
-fn add(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn add(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let arg = arg.cloned().unwrap_or_default();
     let sum = int(value).zip(int(&arg)).and_then(|(a, b)| a.checked_add(b)).map(Value::Int);
     Ok(sum.or_else(|| concatenate(value, &arg)).unwrap_or_else(|| "".into()))
@@ -56,11 +57,11 @@ fn concatenate(value: &Value, arg: &Value) -> Option<Value> {
     }
 }
 
-fn first(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn first(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     edge(value, |items| items.first().cloned(), |text| text.chars().next())
 }
 
-fn last(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn last(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     edge(value, |items| items.last().cloned(), |text| text.chars().next_back())
 }
 
@@ -81,7 +82,7 @@ fn edge(
     }
 }
 
-fn join(value: &Value, arg: Option<&Value>, autoescape: Autoescape) -> Result {
+fn join(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
     let (Some(items), Some(separator)) =
         (value.items().filter(|_| !matches!(value, Value::None)), arg)
     else {
@@ -93,9 +94,9 @@ fn join(value: &Value, arg: Option<&Value>, autoescape: Autoescape) -> Result {
     let mut joined = String::new();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
-            push(&mut joined, separator, autoescape);
+            push(&mut joined, separator, env.autoescape);
         }
-        push(&mut joined, item, autoescape);
+        push(&mut joined, item, env.autoescape);
     }
     Ok(Markup::danger_trusted(joined).into())
 }
@@ -107,11 +108,11 @@ fn push(out: &mut String, value: &Value, autoescape: Autoescape) {
     }
 }
 
-fn length(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn length(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.length().unwrap_or_default().into())
 }
 
-fn pluralize(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn pluralize(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let arg = text_or(arg, "s");
     let suffixes: Vec<&str> = arg.split(',').collect();
     let (singular, plural) = match suffixes.as_slice() {
@@ -126,7 +127,7 @@ fn pluralize(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     Ok(count.map_or("", |count| if count == 1.0 { singular } else { plural }).into())
 }
 
-fn yesno(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn yesno(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let arg = text_or(arg, "yes,no,maybe");
     let words: Vec<&str> = arg.split(',').collect();
     let (yes, no, maybe) = match words.as_slice() {
@@ -144,17 +145,17 @@ fn yesno(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     Ok((*word).into())
 }
 
-fn date(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn date(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(formatted(value, arg, date::DATE_FORMAT))
 }
 
-fn time(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn time(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(formatted(value, arg, date::TIME_FORMAT))
 }
 
 fn formatted(value: &Value, arg: Option<&Value>, otherwise: &str) -> Value {
     let moment = match value {
-        Value::DateTime(moment) => Some(*moment),
+        Value::DateTime(moment) => Some(**moment),
         // Serialized data has its dates as text.
         other => other.as_str().and_then(DateTime::parse_iso),
     };

@@ -3,6 +3,7 @@
 use super::{Arity, Autoescape, Filter, FilterError, Safety, text_or};
 use crate::escape::{self, js, url};
 use crate::markup::Markup;
+use crate::template::env::Env;
 use crate::template::value::Value;
 
 type Result = std::result::Result<Value, FilterError>;
@@ -17,26 +18,30 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("urlencode", Arity::Optional, Safety::Lost, urlencode),
 ];
 
-fn escape(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
-    if value.is_markup() { Ok(value.clone()) } else { force_escape(value, None, Autoescape::On) }
+fn escape(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
+    if value.is_markup() {
+        Ok(value.clone())
+    } else {
+        force_escape(value, None, &Env::bare(Autoescape::On))
+    }
 }
 
-fn force_escape(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn force_escape(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(Markup::escape(&value.text()).into())
 }
 
-fn safe(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn safe(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(Markup::danger_trusted(value.text()).into())
 }
 
-fn escapejs(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn escapejs(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     let mut out = String::new();
     js::write_string(&mut out, &value.text());
     // The map leaves nothing that HTML escapes.
     Ok(Markup::danger_trusted(out).into())
 }
 
-fn json_script(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn json_script(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let mut out = String::from("<script");
     if let Some(id) = arg.filter(|id| id.is_true()) {
         out.push_str(" id=\"");
@@ -49,16 +54,16 @@ fn json_script(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     Ok(Markup::danger_trusted(out).into())
 }
 
-fn linebreaksbr(value: &Value, _: Option<&Value>, autoescape: Autoescape) -> Result {
+fn linebreaksbr(value: &Value, _: Option<&Value>, env: &Env<'_>) -> Result {
     let text = value.text().replace("\r\n", "\n").replace('\r', "\n");
-    let html = match autoescape == Autoescape::On && !value.is_markup() {
+    let html = match env.autoescape == Autoescape::On && !value.is_markup() {
         true => escape::escape(&text).into_owned(),
         false => text,
     };
     Ok(Markup::danger_trusted(html.replace('\n', "<br>")).into())
 }
 
-fn urlencode(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn urlencode(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let keep = text_or(arg, "/");
     let mut out = String::new();
     url::write_encoded(&mut out, &value.text(), |byte| {

@@ -1,7 +1,9 @@
 //! Filters that calculate and round.
 
-use super::{Arity, Autoescape, Filter, FilterError, Safety, int, text_or};
+use super::{Arity, Filter, FilterError, Safety, int, text_or};
 use crate::markup::Markup;
+use crate::template::decimal::{Decimal, strip_zeros};
+use crate::template::env::Env;
 use crate::template::value::Value;
 
 type Result = std::result::Result<Value, FilterError>;
@@ -17,14 +19,14 @@ const MAX_DIGITS: usize = 200;
 /// The most decimal places that `floatformat` writes.
 const MAX_PLACES: usize = 1000;
 
-fn divisibleby(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn divisibleby(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let pair = int(value).zip(arg.and_then(int)).filter(|(_, divisor)| *divisor != 0);
     let (number, divisor) =
         pair.ok_or_else(|| FilterError::new("divisibleby takes two whole numbers, not 0"))?;
     Ok(Value::Bool(number.checked_rem(divisor).unwrap_or_default() == 0))
 }
 
-fn get_digit(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn get_digit(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let (Some(number), Some(place)) = (int(value), arg.and_then(int)) else {
         return Ok(value.clone());
     };
@@ -37,7 +39,7 @@ fn get_digit(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     Ok(Value::Int(digit.filter(u8::is_ascii_digit).map_or(0, |digit| i64::from(digit - b'0'))))
 }
 
-fn floatformat(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn floatformat(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let arg = text_or(arg, "-1");
     let places_text = arg.trim_end_matches(['g', 'u']);
     let grouped = arg.get(places_text.len()..).is_some_and(|flags| flags.contains('g'));
@@ -57,29 +59,7 @@ fn floatformat(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     Ok(Markup::danger_trusted(number.format(places, grouped)).into())
 }
 
-/// A decimal number: `digits` × 10^`exponent`.
-struct Decimal {
-    negative: bool,
-    digits: Vec<u8>,
-    exponent: i64,
-}
-
 impl Decimal {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let unsigned = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        let valid = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        let exponent = i64::from(exponent) - i64::try_from(fraction.len()).ok()?;
-        let digits = strip_zeros(digits);
-        valid.then_some(Self { negative: mantissa.starts_with('-'), digits, exponent })
-    }
-
     fn is_small(&self) -> bool {
         self.digits.len() as u64 + self.exponent.unsigned_abs() <= MAX_DIGITS as u64
     }
@@ -111,12 +91,6 @@ impl Decimal {
         let fraction = whole.split_off(whole.len() - after);
         (strip_zeros(whole), fraction)
     }
-}
-
-fn strip_zeros(digits: Vec<u8>) -> Vec<u8> {
-    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-    let keep = zeros.min(digits.len().saturating_sub(1));
-    digits.get(keep..).map(<[u8]>::to_vec).unwrap_or_default()
 }
 
 fn round(mut whole: Vec<u8>, mut fraction: Vec<u8>, places: usize) -> (Vec<u8>, Vec<u8>) {
@@ -153,7 +127,11 @@ mod tests {
     use super::*;
 
     fn format(number: impl Into<Value>, arg: &str) -> String {
-        let formatted = floatformat(&number.into(), Some(&arg.into()), Autoescape::On);
+        let formatted = floatformat(
+            &number.into(),
+            Some(&arg.into()),
+            &Env::bare(crate::template::Autoescape::On),
+        );
         formatted.map(|value| value.text().into_owned()).unwrap_or_default()
     }
 

@@ -1,6 +1,7 @@
 //! Filters that change text.
 
-use super::{Arity, Autoescape, Filter, FilterError, Safety, int, text_or};
+use super::{Arity, Filter, FilterError, Safety, int, text_or};
+use crate::template::env::Env;
 use crate::template::value::Value;
 
 type Result = std::result::Result<Value, FilterError>;
@@ -16,11 +17,11 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("wordcount", Arity::None, Safety::Lost, wordcount),
 ];
 
-fn addslashes(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn addslashes(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "\\'").into())
 }
 
-fn capfirst(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn capfirst(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     let text = value.text();
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
@@ -28,7 +29,7 @@ fn capfirst(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
 }
 
 /// Markup stays markup unless what is cut could end an entity.
-fn cut(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn cut(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let what = text_or(arg, "");
     let rest = value.text().replace(&*what, "");
     match value.is_markup() && what != ";" {
@@ -37,16 +38,16 @@ fn cut(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     }
 }
 
-fn lower(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn lower(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().to_lowercase().into())
 }
 
-fn upper(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn upper(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().to_uppercase().into())
 }
 
 /// Python's `title`, but an apostrophe or a digit begins no new word.
-fn title(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn title(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     let mut out = String::new();
     let mut before = [' '; 2];
     for character in value.text().chars() {
@@ -64,7 +65,7 @@ fn title(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
 
 const ELLIPSIS: char = '…';
 
-fn truncatechars(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn truncatechars(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let Some(length) = arg.and_then(int) else {
         return Ok(value.clone());
     };
@@ -89,6 +90,6 @@ fn is_combining(character: char) -> bool {
         | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20dc}' | '\u{fe20}'..='\u{fe2f}')
 }
 
-fn wordcount(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn wordcount(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().split_whitespace().count().into())
 }
