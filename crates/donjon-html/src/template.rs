@@ -39,5 +39,5 @@ pub use parser::MAX_NESTING;
 pub use render::{MAX_INCLUDES, MAX_OUTPUT, MAX_STEPS, RenderError};
 pub use serialize::SerializeError;
 pub(crate) use value::Repr;
-pub use value::{MAX_PRINT_DEPTH, Map, Object, Value};
+pub use value::{Call, LookupError, MAX_PRINT_DEPTH, Map, Object, Value};
 pub use variables::{Surroundings, Variables};

@@ -91,8 +91,37 @@ pub trait Object: Send + Sync {
     /// The attribute or method result of that name, or `None` if there is none.
     fn attribute(&self, name: &str) -> Option<Value>;
 
+    /// The attribute of that name, for attributes whose reading can fail.
+    ///
+    /// # Errors
+    ///
+    /// [`LookupError`]; a silent one is as if there were no such attribute.
+    fn try_attribute(&self, name: &str) -> Result<Option<Value>, LookupError> {
+        Ok(self.attribute(name))
+    }
+
+    /// What a template gets that ends a look-up, or a step of one, at this object: by default the object itself.
+    /// Functions and methods are [called](Call::Returned), unless they [change data](Call::AltersData).
+    ///
+    /// # Errors
+    ///
+    /// [`LookupError`] if the call fails.
+    fn call(&self) -> Result<Call, LookupError> {
+        Ok(Call::NotCallable)
+    }
+
     /// What `{{ object }}` prints: text, which is escaped, or [`Markup`].
     fn display(&self) -> Value;
+
+    /// How the object prints within a list: Python's `repr`. By default as it displays.
+    fn repr(&self) -> Option<String> {
+        None
+    }
+
+    /// The number that the object stands for, for filters that calculate.
+    fn number(&self) -> Option<f64> {
+        None
+    }
 
     /// The item at that index, for `{{ object.0 }}`.
     fn item(&self, index: usize) -> Option<Value> {
@@ -119,6 +148,55 @@ pub trait Object: Send + Sync {
         self.length() != Some(0)
     }
 }
+
+/// What a template gets from something that may be callable. Django: "Variables and lookups", callables.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Call {
+    /// It is a value, and used as it is: also what Django marks with `do_not_call_in_templates`.
+    NotCallable,
+    /// It was called without arguments, and this is the result.
+    Returned(Value),
+    /// It changes data (`alters_data`), so it was not called; the template sees a missing value.
+    AltersData,
+    /// It needs arguments, which a template cannot give; the template sees a missing value.
+    NeedsArguments,
+}
+
+/// A look-up that failed. Reaches the log, never the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupError {
+    message: String,
+    silent: bool,
+}
+
+impl LookupError {
+    /// The page fails with this message.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), silent: false }
+    }
+
+    /// The template sees a missing value: Django's `silent_variable_failure`, as of `ObjectDoesNotExist`.
+    #[must_use]
+    pub fn silent(message: impl Into<String>) -> Self {
+        Self { message: message.into(), silent: true }
+    }
+
+    /// Whether the template sees a missing value instead of an error.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for LookupError {}
 
 impl Value {
     /// The value that `data` serializes to. Takes anything with serde's `Serialize`.
@@ -275,6 +353,7 @@ impl Value {
             Self::Float(number) => Some(*number),
             Self::BigInt(number) => number.to_f64(),
             Self::Decimal(number) => Some(number.to_f64()),
+            Self::Object(object) => object.number(),
             _ => None,
         }
     }
@@ -411,7 +490,10 @@ fn repr(f: &mut fmt::Formatter<'_>, value: &Value, depth: usize) -> fmt::Result 
         Value::Date(date) => date.write_repr(f),
         Value::Time(time) => time.write_repr(f),
         Value::Duration(span) => span.write_repr(f),
-        Value::Object(object) => f.write_str(&flat(&object.display())),
+        Value::Object(object) => match object.repr() {
+            Some(text) => f.write_str(&text),
+            None => f.write_str(&flat(&object.display())),
+        },
         text => repr_text(f, text.as_str().unwrap_or_default()),
     }
 }
