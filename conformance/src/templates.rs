@@ -8,13 +8,15 @@
 use std::collections::BTreeMap;
 
 use donjon_html::Markup;
-use donjon_html::template::{DateTime, Map, Surroundings, Templates, Value as Held, Variables};
+use donjon_html::template::{
+    DateTime, Map, Surroundings, TemplateOptions, Templates, Value as Held, Variables,
+};
 use serde_json::{Value, json};
 
 use crate::case::{Answer, Case, FAILED, Unanswered, list};
 
 /// The needs that are met.
-const MET: [&str; 1] = ["urls"];
+const MET: [&str; 6] = ["urls", "partials", "string_if_invalid", "request", "lib:static", "cache"];
 
 /// The name of a template that was compiled from a string.
 const UNNAMED: &str = "(unnamed)";
@@ -32,7 +34,11 @@ pub fn template(case: &Case) -> Answer {
     }
     let variables = variables(case.field("context"))?;
     let name = case.field("name").as_str().unwrap_or(UNNAMED);
-    let templates = match Templates::new(sources(case, name)?) {
+    let options = TemplateOptions::new()
+        .danger_escape_as_django("")
+        .errors_when_rendered()
+        .string_if_invalid(case.field("engine")["string_if_invalid"].as_str().unwrap_or_default());
+    let templates = match Templates::with_options(sources(case, name)?, options) {
         Ok(templates) => templates,
         Err(errors) => return refused(case, &errors.to_string()),
     };

@@ -45,6 +45,19 @@ pub struct DateTime {
 }
 
 impl DateTime {
+    /// The system's time, in UTC.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "templates have no site around them that could hold the time still"
+    )]
+    pub fn now() -> Self {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self::from_epoch_micros(
+            since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+        )
+    }
+
     /// The moment that many microseconds after 1970-01-01 00:00 UTC, shown in UTC. Years outside 1 to 9999 are cut off
     /// at those years.
     #[must_use]

@@ -7,7 +7,6 @@
 //! 3. `safe` is the only filter that vouches for a value as it is; where only text may stand, the template is refused.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::env::Env;
 use super::value::Value;
@@ -105,27 +104,26 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-/// The filters that a set of templates may use: Django's, and the site's own.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filters {
-    own: Arc<Vec<Filter>>,
+const BUILT_IN: [&[Filter]; 4] = [basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
+
+/// Django's filter of that name, of those that need no `load`.
+pub(crate) fn built_in(name: &str) -> Option<Filter> {
+    BUILT_IN.into_iter().flatten().find(|filter| filter.name == name).copied()
 }
 
-impl Filters {
-    pub(crate) fn add(&mut self, filter: Filter) {
-        Arc::make_mut(&mut self.own).push(filter);
-    }
+/// The filters of a library that Donjon brings.
+pub(crate) fn shipped(library: &str) -> &'static [Filter] {
+    let _ = library;
+    &[]
+}
 
-    /// The filter of that name. The site's own come first, the last that was added before the others.
-    pub(crate) fn find(&self, name: &str) -> Option<Filter> {
-        let built_in = [basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
-        let own = self.own.iter().rev();
-        own.chain(built_in.into_iter().flatten()).find(|filter| filter.name == name).copied()
-    }
+/// The names of the filters that need no `load`.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.into_iter().flatten().map(|filter| filter.name)
 }
 
 /// Python's `int(value)`.
-fn int(value: &Value) -> Option<i64> {
+pub(crate) fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Float(number) if number.abs() < 9e18 => Some(number.trunc() as i64),
         other => match other.as_str() {

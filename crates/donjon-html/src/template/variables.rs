@@ -10,6 +10,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::date::DateTime;
+use super::fragment::FragmentCache;
 use super::value::{Map, Value};
 
 /// The variables that a view hands to a template. Made by [`context!`](crate::context).
@@ -134,6 +136,30 @@ pub trait Surroundings {
 
     /// A name that every template may use: `user`, `request`, `messages`. What Django's context processors give.
     fn lookup(&self, name: &str) -> Option<Value> {
+        let _ = name;
+        None
+    }
+
+    /// The address of a static file, for sites whose files have a hash in their names; `None` for the path behind
+    /// `STATIC_URL`.
+    fn static_url(&self, path: &str) -> Option<String> {
+        let _ = path;
+        None
+    }
+
+    /// The time, for `{% now %}` and filters that compare with it. The system's, in UTC, where nothing else is said.
+    fn now(&self) -> DateTime {
+        DateTime::now()
+    }
+
+    /// Whether the page has taken too long, and rendering is to fail. Asked every few hundred steps of loops.
+    fn expired(&self) -> bool {
+        false
+    }
+
+    /// Where `{% cache %}` keeps its fragments; the name is that of `using="name"`. `None` if there is no such cache:
+    /// without a name the body is then rendered every time.
+    fn fragments(&self, name: Option<&str>) -> Option<&dyn FragmentCache> {
         let _ = name;
         None
     }
