@@ -253,14 +253,6 @@ impl Library {
     fn has(&self, name: &str) -> bool {
         self.tags.contains_key(name) || self.find_filter(name).is_some()
     }
-
-    /// The templates that inclusion tags render.
-    pub(crate) fn templates(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.tags.values().filter_map(|tag| match &tag.action {
-            Action::Inclusion(name, _) => Some(name),
-            _ => None,
-        })
-    }
 }
 
 impl fmt::Debug for Library {

@@ -31,7 +31,10 @@ impl Parser<'_, '_> {
                 }
                 ["endif"] => return Ok(Kind::If(arms)),
                 words => {
-                    return Err(fault(at, format!("Malformed template tag: '{}'", words.join(" "))));
+                    return Err(fault(
+                        at,
+                        format!("Malformed template tag: '{}'", words.join(" ")),
+                    ));
                 }
             };
         }

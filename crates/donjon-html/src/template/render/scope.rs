@@ -415,6 +415,12 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Whether the argument of a filter is missing: the condition is then false, as in Django.
+    fn lacks_argument(&self, expression: &'a Expression) -> bool {
+        let mut arguments = expression.filters.iter().filter_map(|f| f.argument.as_ref());
+        arguments.any(|head| matches!(self.head(head), Ok(None)))
+    }
+
     fn binary(
         &self,
         operator: Operator,
