@@ -329,7 +329,7 @@ impl Templates {
     ) -> Result<(), RenderError> {
         let mut out = String::with_capacity(10 * 1024);
         let mut renderer = self.renderer(name, variables, around)?;
-        renderer.send = Some(send);
+        renderer.send_to(send);
         renderer.page(&mut out)?;
         renderer.flush(&mut out, 0)
     }

@@ -43,7 +43,7 @@ fn print(out: &mut String, value: &Value, escape: Autoescape, markup: fn(&mut St
             shown => print(out, &shown, escape, markup),
         },
         Value::Str(text) if escape == Autoescape::On => escape::write_html(out, text),
-        Value::Int(number) => drop(write!(out, "{number}")),
+        Value::Int(number) => out.push_str(itoa::Buffer::new().format(*number)),
         Value::Float(number) => drop(number::write_localized(out, *number)),
         other if escape == Autoescape::On => match other.as_str() {
             Some(text) => escape::write_html(out, text),

@@ -17,9 +17,12 @@ use std::fmt;
 
 use super::autoescape::{Op, Ops, Place};
 use super::engine::Templates;
+use super::filter::Autoescape;
 use super::print::write;
+use super::tag::Producer;
 use super::variables::{Surroundings, Variables};
-use scope::Scope;
+use crate::context::Escaper;
+use scope::{Missing, Scope};
 
 /// The deepest nesting of includes in a page, where nothing else is set.
 pub const MAX_INCLUDES: usize = 32;
@@ -129,7 +132,9 @@ pub(crate) struct Renderer<'a> {
     /// How many rendered bodies are being kept for a tag around them.
     captures: usize,
     sent: usize,
-    pub(super) send: Option<&'a mut dyn FnMut(&str) -> fmt::Result>,
+    /// The size at which the page is looked at.
+    alarm: usize,
+    send: Option<&'a mut dyn FnMut(&str) -> fmt::Result>,
 }
 
 impl<'a> Renderer<'a> {
@@ -151,6 +156,7 @@ impl<'a> Renderer<'a> {
             steps: 0,
             captures: 0,
             sent: 0,
+            alarm: templates.options().rendering_limits().output,
             send: None,
         }
     }
@@ -184,10 +190,7 @@ impl<'a> Renderer<'a> {
         match op {
             Op::Text(text) => out.push_str(text),
             Op::Print(producer, escaper, escape, place) => {
-                let value = self.produce(producer, *escape);
-                let value = value.map_err(|message| self.fail(*place, message))?;
-                write(out, &mut self.scratch, *escaper, &self.scope.env(*escape), &value);
-                return self.guard(out, *place);
+                return self.print(out, producer, *escaper, *escape, *place);
             }
             Op::Bind(target, producer, escape, place) => {
                 let value = self.produced_for_name(producer, *escape);
@@ -230,37 +233,76 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    /// Rule 1.
+    fn print(
+        &mut self,
+        out: &mut String,
+        producer: &'a Producer,
+        escaper: Escaper,
+        escape: Autoescape,
+        place: Place,
+    ) -> Done {
+        // The value of an expression is lent; all others are made.
+        if let Producer::Expression(expression) = producer {
+            match self.scope.value(expression, escape, Missing::Text) {
+                Ok(value) => {
+                    write(out, &mut self.scratch, escaper, &self.scope.env(escape), &value)
+                }
+                Err(message) => return Err(self.fail(place, message)),
+            }
+        } else {
+            let value =
+                self.produce(producer, escape).map_err(|message| self.fail(place, message))?;
+            write(out, &mut self.scratch, escaper, &self.scope.env(escape), &value);
+        }
+        self.guard(out, place)
+    }
+
+    /// Rule 1: looks at the size of the page, and sends what is made.
+    #[inline]
     fn guard(&mut self, out: &mut String, place: Place) -> Done {
-        let limits = self.templates.options().rendering_limits();
-        let limit = match () {
-            () if self.sent + out.len() > limits.output => {
-                format!("the page has more than {} bytes", limits.output)
-            }
-            () if self.steps > limits.steps => {
-                format!("the loops of the page take more than {} steps", limits.steps)
-            }
-            () if self.includes > limits.includes => {
-                format!("includes are nested more than {} deep", limits.includes)
-            }
+        if out.len() < self.alarm { Ok(()) } else { self.full(out, place) }
+    }
+
+    fn full(&mut self, out: &mut String, place: Place) -> Done {
+        let most = self.templates.options().rendering_limits().output;
+        if self.sent + out.len() > most {
+            return Err(self.fail(place, format!("the page has more than {most} bytes")));
+        }
+        if self.captures == 0 { self.flush(out, PIECE) } else { Ok(()) }
+    }
+
+    /// Rule 1: looks at the depth.
+    fn deeper(&self, place: Place) -> Done {
+        let most = self.templates.options().rendering_limits().includes;
+        let message = match () {
+            () if self.includes > most => format!("includes are nested more than {most} deep"),
             () if self.depth > MAX_DEPTH => {
                 format!("tags are nested more than {MAX_DEPTH} deep along the includes")
             }
-            () if out.len() > PIECE && self.captures == 0 && self.send.is_some() => {
-                return self.flush(out, PIECE);
-            }
             () => return Ok(()),
         };
-        Err(self.fail(place, limit))
+        Err(self.fail(place, message))
     }
 
-    /// Counts a step of a loop, and looks at the time now and then.
+    /// Rule 1: counts a step of a loop, and looks at the time now and then.
     fn step(&mut self, out: &mut String, place: Place) -> Done {
         self.steps += 1;
+        let most = self.templates.options().rendering_limits().steps;
+        if self.steps > most {
+            return Err(
+                self.fail(place, format!("the loops of the page take more than {most} steps"))
+            );
+        }
         if self.steps.is_multiple_of(STEPS_BETWEEN_LOOKS) && self.scope.around.expired() {
             return Err(self.fail(place, "the page takes too long"));
         }
         self.guard(out, place)
+    }
+
+    /// Has the page sent in pieces.
+    pub(crate) fn send_to(&mut self, send: &'a mut dyn FnMut(&str) -> fmt::Result) {
+        self.send = Some(send);
+        self.alarm = PIECE;
     }
 
     /// Sends what is made, if it is more than `least` bytes.

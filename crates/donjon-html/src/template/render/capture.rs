@@ -31,7 +31,7 @@ impl<'a> Renderer<'a> {
         escape: Autoescape,
         place: Place,
     ) -> Done {
-        self.guard(out, place)?;
+        self.deeper(place)?;
         let value = match capture {
             Capture::Cache(call) => return self.cached(out, call, body, escape, place),
             Capture::Spaceless => Markup::danger_trusted(spaceless(&self.rendered(body)?)).into(),

@@ -48,7 +48,7 @@ impl<'a> Renderer<'a> {
         arms: &'a [(Option<Arc<Condition>>, Ops)],
         place: Place,
     ) -> Done {
-        self.guard(out, place)?;
+        self.deeper(place)?;
         for (condition, body) in arms {
             let taken =
                 condition.as_ref().map_or(Ok(true), |condition| self.scope.is_true(condition));
@@ -69,7 +69,7 @@ impl<'a> Renderer<'a> {
     ) -> Done {
         let items = self
             .scope
-            .value(&head.items, Autoescape::On, Missing::Nothing)
+            .kept(&head.items, Autoescape::On, Missing::Nothing)
             .map_err(|message| self.fail(place, message))?;
         let items = Items::of(items)
             .ok_or_else(|| self.fail(place, "this value cannot be iterated over"))?;
@@ -118,7 +118,7 @@ impl<'a> Renderer<'a> {
         for (target, expression) in bindings.iter() {
             let value = self
                 .scope
-                .value(expression, Autoescape::On, Missing::Text)
+                .kept(expression, Autoescape::On, Missing::Text)
                 .map_err(|message| self.fail(place, message))?;
             values.push((target.symbol, value));
         }
@@ -135,7 +135,7 @@ impl<'a> Renderer<'a> {
         body: &'a [Op],
         place: Place,
     ) -> Done {
-        self.guard(out, place)?;
+        self.deeper(place)?;
         let mark = self.scope.push();
         self.bind_all(bindings, place)?;
         self.ops(out, body)?;
@@ -173,7 +173,7 @@ impl<'a> Renderer<'a> {
         otherwise: &'a [Op],
         place: Place,
     ) -> Done {
-        self.guard(out, place)?;
+        self.deeper(place)?;
         let owner = self.scope.innermost_loop().map(|here| here.id);
         if changed.values.is_empty() {
             let text = self.rendered(body)?;

@@ -41,7 +41,7 @@ impl<'a> Renderer<'a> {
     /// Renders a fragment that remembers nothing of the page around it.
     fn frame(&mut self, out: &mut String, set: &'a [Ops], fragment: usize, place: Place) -> Done {
         self.includes += 1;
-        self.guard(out, place)?;
+        self.deeper(place)?;
         let before = std::mem::replace(&mut self.set, set);
         let state = self.scope.states.enter();
         self.ops(out, self.fragment(fragment))?;
@@ -63,7 +63,7 @@ impl<'a> Renderer<'a> {
         escape: Autoescape,
         place: Place,
     ) -> Done {
-        let value = self.scope.value(&include.name, escape, Missing::Text);
+        let value = self.scope.kept(&include.name, escape, Missing::Text);
         let value = value.map_err(|message| self.fail(place, message))?;
         let (set, fragment) = self
             .first_of(&value, place, context, escape)
@@ -96,7 +96,7 @@ impl<'a> Renderer<'a> {
     }
 
     pub(super) fn extends(&mut self, out: &mut String, late: &'a Late, place: Place) -> Done {
-        let parent = self.scope.value(&late.parent, late.escape, Missing::Text);
+        let parent = self.scope.kept(&late.parent, late.escape, Missing::Text);
         let parent = parent.map_err(|message| self.fail(place, message))?;
         if !parent.is_true() {
             return Err(self.fail(place, "Invalid template name in 'extends' tag"));
@@ -104,7 +104,7 @@ impl<'a> Renderer<'a> {
         let below = self.templates.below(late, &parent.text());
         let (set, fragment) = below.map_err(|message| self.fail(place, message))?;
         self.includes += 1;
-        self.guard(out, place)?;
+        self.deeper(place)?;
         let before = std::mem::replace(&mut self.set, set);
         self.ops(out, self.fragment(fragment))?;
         self.set = before;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::Renderer;
-use super::scope::{Bound, Found, Missing};
+use super::scope::{Bound, Missing};
 use crate::context::{Escaper, Slot};
 use crate::escape::url;
 use crate::markup::Markup;
@@ -20,34 +20,32 @@ use crate::template::tag::{
 };
 use crate::template::value::Value;
 
-type Made<'a> = Result<Found<'a>, String>;
+type Made = Result<Value, String>;
 
 const HTML: Escaper = Escaper { slot: Slot::Html, attribute: false };
 
 impl<'a> Renderer<'a> {
     /// The value that a tag prints.
-    pub(super) fn produce(&mut self, producer: &'a Producer, escape: Autoescape) -> Made<'a> {
+    pub(super) fn produce(&mut self, producer: &'a Producer, escape: Autoescape) -> Made {
         match producer {
-            Producer::Expression(expression) => self.scope.value(expression, escape, Missing::Text),
+            Producer::Expression(expression) => {
+                self.scope.value(expression, escape, Missing::Text).map(Cow::into_owned)
+            }
             Producer::Cycle(cycle) => self.cycle(cycle, escape),
             Producer::FirstOf(values) => self.first_true(values, escape),
-            other => self.make(other, escape).map(Cow::Owned),
+            other => self.make(other, escape),
         }
     }
 
     /// The value that a tag gives a name to: what Django renders first is markup.
-    pub(super) fn produced_for_name(
-        &mut self,
-        producer: &'a Producer,
-        escape: Autoescape,
-    ) -> Result<Value, String> {
+    pub(super) fn produced_for_name(&mut self, producer: &'a Producer, escape: Autoescape) -> Made {
         let value = self.produce(producer, escape)?;
         Ok(match producer {
             Producer::FirstOf(_) | Producer::Translate(_) => {
                 Markup::danger_trusted(self.shown(&value, escape)).into()
             }
             Producer::Now(_) => value.text().into_owned().into(),
-            _ => value.into_owned(),
+            _ => value,
         })
     }
 
@@ -137,27 +135,27 @@ impl<'a> Renderer<'a> {
         known.as_ref().and_then(Value::as_str).unwrap_or("/static/").to_owned()
     }
 
-    fn cycle(&mut self, cycle: &'a Cycle, escape: Autoescape) -> Made<'a> {
+    fn cycle(&mut self, cycle: &'a Cycle, escape: Autoescape) -> Made {
         let turn = self.scope.states.next_in_cycle(cycle.id);
         let at = turn.checked_rem(cycle.values.len()).unwrap_or_default();
         let value = match cycle.values.get(at) {
-            Some(expression) => self.scope.value(expression, escape, Missing::Text)?,
-            None => Cow::Owned(Value::None),
+            Some(expression) => self.scope.value(expression, escape, Missing::Text)?.into_owned(),
+            None => Value::None,
         };
         if let Some(target) = &cycle.target {
-            self.scope.assign_upward(target.symbol, value.clone().into_owned());
+            self.scope.assign_upward(target.symbol, value.clone());
         }
         Ok(value)
     }
 
-    fn first_true(&mut self, values: &'a [Expression], escape: Autoescape) -> Made<'a> {
+    fn first_true(&mut self, values: &'a [Expression], escape: Autoescape) -> Made {
         for expression in values {
             let value = self.scope.value(expression, escape, Missing::Nothing)?;
             if value.is_true() {
-                return Ok(value);
+                return Ok(value.into_owned());
             }
         }
-        Ok(Cow::Owned("".into()))
+        Ok("".into())
     }
 
     fn now(&mut self, format: &'a Expression, escape: Autoescape) -> Result<Value, String> {
@@ -220,16 +218,16 @@ impl<'a> Renderer<'a> {
     }
 
     fn regroup(&mut self, regroup: &'a Regroup, escape: Autoescape) -> Result<Value, String> {
-        let list = self.scope.value(&regroup.list, escape, Missing::Nothing)?;
+        let list = self.scope.kept(&regroup.list, escape, Missing::Nothing)?;
         let items = list.items().ok_or("regroup needs something to iterate over")?;
         let mut keyed = Vec::with_capacity(items.len());
         for item in items.iter() {
             let mark = self.scope.push();
             let bound = Bound::Value(Cow::Owned(item.clone()));
             self.scope.bind(regroup.target.symbol, bound);
-            let key = self.scope.value(&regroup.by, escape, Missing::Nothing);
+            let key = self.scope.value(&regroup.by, escape, Missing::Nothing).map(Cow::into_owned);
             self.scope.pop(mark);
-            keyed.push((key?.into_owned(), item.clone()));
+            keyed.push((key?, item.clone()));
         }
         Ok(groups(keyed))
     }
@@ -271,7 +269,7 @@ impl<'a> Renderer<'a> {
         escape: Autoescape,
     ) -> Result<Value, String> {
         let context = match &tag.context {
-            Some(context) => Some(self.scope.value(context, escape, Missing::Text)?),
+            Some(context) => Some(self.scope.kept(context, escape, Missing::Text)?),
             None => None,
         };
         let context = context.as_ref().map(|context| context.text());
@@ -288,7 +286,7 @@ impl<'a> Renderer<'a> {
         escape: Autoescape,
     ) -> Result<String, String> {
         for (target, expression) in tag.bindings.iter() {
-            let value = self.scope.value(expression, escape, Missing::Text)?;
+            let value = self.scope.kept(expression, escape, Missing::Text)?;
             self.scope.bind(target.symbol, Bound::Value(value));
         }
         let (translated, own) = match (&tag.counter, &tag.plural) {

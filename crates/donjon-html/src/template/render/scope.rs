@@ -235,13 +235,13 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// The value of an expression.
-    pub(super) fn value(
-        &self,
-        expression: &'a Expression,
+    /// The value of an expression, lent where it can be.
+    pub(super) fn value<'s>(
+        &'s self,
+        expression: &'s Expression,
         escape: Autoescape,
         missing: Missing,
-    ) -> Result<Found<'a>, String> {
+    ) -> Result<Found<'s>, String> {
         let head = match self.head(&expression.head)? {
             Some(value) => value,
             None if missing == Missing::Nothing => Cow::Owned(Value::None),
@@ -264,12 +264,12 @@ impl<'a> Scope<'a> {
     }
 
     /// The value of an expression whose head has another value than its own.
-    pub(super) fn filtered(
-        &self,
-        head: Found<'a>,
-        filters: &'a [Applied],
+    pub(super) fn filtered<'s>(
+        &'s self,
+        head: Found<'s>,
+        filters: &'s [Applied],
         escape: Autoescape,
-    ) -> Result<Found<'a>, String> {
+    ) -> Result<Found<'s>, String> {
         let mut value = head;
         for applied in filters {
             let argument = match &applied.argument {
@@ -285,7 +285,7 @@ impl<'a> Scope<'a> {
         Ok(value)
     }
 
-    pub(super) fn head(&self, head: &'a Head) -> Result<Option<Found<'a>>, String> {
+    pub(super) fn head<'s>(&'s self, head: &'s Head) -> Result<Option<Found<'s>>, String> {
         match head {
             Head::Literal(value) => Ok(Some(Cow::Borrowed(value))),
             Head::Message(text) => Ok(Some(Cow::Owned(self.translated(None, text).into()))),
@@ -316,7 +316,10 @@ impl<'a> Scope<'a> {
         self.templates.options().invalid().replacen("%s", name, 1).into()
     }
 
-    fn path(&self, path: &'a Path) -> Result<Option<Found<'a>>, String> {
+    fn path<'s>(&'s self, path: &'s Path) -> Result<Option<Found<'s>>, String> {
+        if let Some(value) = self.lent_path(path) {
+            return Ok(Some(Cow::Borrowed(value)));
+        }
         let visible = self.bound.get(self.floor..).unwrap_or_default();
         let found = visible.iter().rposition(|(symbol, _)| *symbol == path.symbol);
         let first = match found.and_then(|at| visible.get(at).map(|(_, bound)| (at, bound))) {
@@ -324,7 +327,7 @@ impl<'a> Scope<'a> {
                 let seen = visible.get(..=at).unwrap_or_default();
                 return Ok(loop_path(seen, &path.parts).map(Cow::Owned));
             }
-            Some((_, Bound::Value(value))) => value.clone(),
+            Some((_, Bound::Value(value))) => Cow::Borrowed(&**value),
             None => match self.outer(&path.name) {
                 Some(value) => value,
                 None => return Ok(None),
@@ -333,7 +336,11 @@ impl<'a> Scope<'a> {
         self.steps(first, &path.parts)
     }
 
-    fn steps(&self, first: Found<'a>, parts: &'a [Box<str>]) -> Result<Option<Found<'a>>, String> {
+    fn steps<'s>(
+        &'s self,
+        first: Found<'s>,
+        parts: &'s [Box<str>],
+    ) -> Result<Option<Found<'s>>, String> {
         let mut value = self.called(first)?;
         for part in parts {
             let next = match &value {
@@ -355,7 +362,7 @@ impl<'a> Scope<'a> {
     }
 
     /// What a callable gives; rule 2 of [`Value`]'s module.
-    fn called(&self, value: Found<'a>) -> Result<Found<'a>, String> {
+    fn called<'s>(&self, value: Found<'s>) -> Result<Found<'s>, String> {
         let Value::Object(object) = &*value else { return Ok(value) };
         match object.call() {
             Ok(Call::NotCallable) => Ok(value),
@@ -366,7 +373,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn failed(&self, error: &LookupError) -> Result<Option<Found<'a>>, String> {
+    fn failed<'s>(&self, error: &LookupError) -> Result<Option<Found<'s>>, String> {
         match error.is_silent() {
             true => Ok(Some(Cow::Owned(self.invalid_value()))),
             false => Err(error.to_string()),
@@ -377,7 +384,51 @@ impl<'a> Scope<'a> {
         self.templates.options().invalid().into()
     }
 
-    fn outer(&self, name: &str) -> Option<Found<'a>> {
+    /// The value of a look-up that passes through lists and maps only, the fast way.
+    fn lent_path<'s>(&'s self, path: &Path) -> Option<&'s Value> {
+        let visible = self.bound.get(self.floor..)?;
+        let first = match visible.iter().rev().find(|(symbol, _)| *symbol == path.symbol) {
+            Some((_, Bound::Value(value))) => &**value,
+            Some((_, Bound::Loop(_))) => return None,
+            None if self.hidden => return None,
+            None => self.variables.lookup(&path.name)?,
+        };
+        plain_steps(first, &path.parts)
+    }
+
+    /// The value of an expression, for as long as the page is rendered.
+    pub(super) fn kept(
+        &self,
+        expression: &'a Expression,
+        escape: Autoescape,
+        missing: Missing,
+    ) -> Result<Found<'a>, String> {
+        if expression.filters.is_empty() {
+            match &expression.head {
+                Head::Literal(value) => return Ok(Cow::Borrowed(value)),
+                Head::Path(path) => {
+                    if let Some(value) = self.kept_path(path) {
+                        return Ok(Cow::Borrowed(value));
+                    }
+                }
+                Head::Message(_) => {}
+            }
+        }
+        self.value(expression, escape, missing).map(|value| Cow::Owned(value.into_owned()))
+    }
+
+    fn kept_path(&self, path: &Path) -> Option<&'a Value> {
+        let visible = self.bound.get(self.floor..)?;
+        let first: &'a Value = match visible.iter().rev().find(|(known, _)| *known == path.symbol) {
+            Some((_, Bound::Value(Cow::Borrowed(value)))) => value,
+            Some(_) => return None,
+            None if self.hidden => return None,
+            None => self.variables.lookup(&path.name)?,
+        };
+        plain_steps(first, &path.parts)
+    }
+
+    fn outer<'s>(&'s self, name: &str) -> Option<Found<'s>> {
         let special = match name {
             "csrf_token" => self.around.csrf_token(),
             "csp_nonce" => self.around.csp_nonce(),
@@ -403,11 +454,15 @@ impl<'a> Scope<'a> {
         }
     }
 
-    pub(super) fn is_true(&self, condition: &'a Condition) -> Result<bool, String> {
+    pub(super) fn is_true(&self, condition: &Condition) -> Result<bool, String> {
         match condition {
-            Condition::Value(expression) => self
-                .value(expression, Autoescape::On, Missing::Nothing)
-                .map(|value| value.is_true()),
+            Condition::Value(expression) => {
+                match self.value(expression, Autoescape::On, Missing::Nothing) {
+                    Ok(value) => Ok(value.is_true()),
+                    Err(_) if self.lacks_argument(expression) => Ok(false),
+                    Err(message) => Err(message),
+                }
+            }
             Condition::Not(inner) => Ok(self.is_true(inner).is_ok_and(|yes| !yes)),
             Condition::Binary(operator, sides) => {
                 Ok(self.binary(*operator, &sides.0, &sides.1).unwrap_or(false))
@@ -416,17 +471,12 @@ impl<'a> Scope<'a> {
     }
 
     /// Whether the argument of a filter is missing: the condition is then false, as in Django.
-    fn lacks_argument(&self, expression: &'a Expression) -> bool {
+    fn lacks_argument(&self, expression: &Expression) -> bool {
         let mut arguments = expression.filters.iter().filter_map(|f| f.argument.as_ref());
         arguments.any(|head| matches!(self.head(head), Ok(None)))
     }
 
-    fn binary(
-        &self,
-        operator: Operator,
-        a: &'a Condition,
-        b: &'a Condition,
-    ) -> Result<bool, String> {
+    fn binary(&self, operator: Operator, a: &Condition, b: &Condition) -> Result<bool, String> {
         match operator {
             Operator::Or => return Ok(self.is_true(a)? || self.is_true(b)?),
             Operator::And => return Ok(self.is_true(a)? && self.is_true(b)?),
@@ -449,7 +499,7 @@ impl<'a> Scope<'a> {
         })
     }
 
-    fn operand(&self, condition: &'a Condition) -> Result<Found<'a>, String> {
+    fn operand<'s>(&'s self, condition: &'s Condition) -> Result<Found<'s>, String> {
         match condition {
             Condition::Value(expression) => {
                 self.value(expression, Autoescape::On, Missing::Nothing)
@@ -457,6 +507,21 @@ impl<'a> Scope<'a> {
             other => self.is_true(other).map(|yes| Cow::Owned(Value::Bool(yes))),
         }
     }
+}
+
+/// Steps through lists and maps; `None` if there is anything else on the way.
+fn plain_steps<'v>(first: &'v Value, parts: &[Box<str>]) -> Option<&'v Value> {
+    let mut value = first;
+    for part in parts {
+        value = match value {
+            Value::Map(_) | Value::List(_) | Value::Tuple(_) => match value.step(part)? {
+                Cow::Borrowed(found) => found,
+                Cow::Owned(_) => return None,
+            },
+            _ => return None,
+        };
+    }
+    (!matches!(value, Value::Object(_))).then_some(value)
 }
 
 fn step<'a>(value: Found<'a>, part: &str) -> Option<Found<'a>> {
