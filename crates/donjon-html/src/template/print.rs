@@ -13,6 +13,7 @@ use crate::context::{Escaper, Slot};
 use crate::escape::{self, HtmlWriter, css, js, url};
 
 /// Prints a value for the place it stands in.
+#[inline]
 pub(crate) fn write(
     out: &mut String,
     scratch: &mut String,

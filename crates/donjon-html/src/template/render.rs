@@ -243,6 +243,10 @@ impl<'a> Renderer<'a> {
     ) -> Done {
         // The value of an expression is lent; all others are made.
         if let Producer::Expression(expression) = producer {
+            if let Some(value) = self.scope.lent(expression) {
+                write(out, &mut self.scratch, escaper, &self.scope.env(escape), value);
+                return self.guard(out, place);
+            }
             match self.scope.value(expression, escape, Missing::Text) {
                 Ok(value) => {
                     write(out, &mut self.scratch, escaper, &self.scope.env(escape), &value)

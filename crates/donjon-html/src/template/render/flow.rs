@@ -33,6 +33,7 @@ impl<'a> Items<'a> {
         }
     }
 
+    #[inline]
     fn get(&self, index: usize) -> Found<'a> {
         match self {
             Self::Lent(items) => items.get(index).map_or(Cow::Owned(Value::None), Cow::Borrowed),
@@ -82,7 +83,9 @@ impl<'a> Renderer<'a> {
         self.scope.bind(Symbol::FORLOOP, Bound::Loop(Turn { index: 0, length, id }));
         for index in 0..length {
             self.step(out, place)?;
-            self.scope.replace(0, Bound::Loop(Turn { index, length, id }));
+            if let Some(Bound::Loop(turn)) = self.scope.slot(0) {
+                turn.index = index;
+            }
             let item = items.get(if head.reversed { length - 1 - index } else { index });
             self.bind_item(head, item, index == 0).map_err(|message| self.fail(place, message))?;
             self.ops(out, body)?;
@@ -95,9 +98,10 @@ impl<'a> Renderer<'a> {
     /// One name keeps what the body has named in earlier runs, as in Django; several begin anew.
     fn bind_item(&mut self, head: &'a Loop, item: Found<'a>, first: bool) -> Result<(), String> {
         if let [target] = &*head.names {
-            match first {
-                true => self.scope.bind(target.symbol, Bound::Value(item)),
-                false => self.scope.replace(1, Bound::Value(item)),
+            match (self.scope.slot(1).filter(|_| !first), item) {
+                (Some(slot), Cow::Borrowed(item)) => *slot = Bound::Lent(item),
+                (Some(slot), Cow::Owned(item)) => *slot = Bound::Owned(item),
+                (None, item) => self.scope.bind(target.symbol, item.into()),
             }
             return Ok(());
         }
@@ -108,7 +112,7 @@ impl<'a> Renderer<'a> {
             return Err(format!("Need {names} values to unpack in for loop; got {length}."));
         }
         for (at, target) in head.names.iter().enumerate() {
-            self.scope.bind(target.symbol, Bound::Value(unpacked.get(at)));
+            self.scope.bind(target.symbol, unpacked.get(at).into());
         }
         Ok(())
     }
@@ -123,7 +127,7 @@ impl<'a> Renderer<'a> {
             values.push((target.symbol, value));
         }
         for (symbol, value) in values {
-            self.scope.bind(symbol, Bound::Value(value));
+            self.scope.bind(symbol, value.into());
         }
         Ok(())
     }
@@ -158,7 +162,7 @@ impl<'a> Renderer<'a> {
             ]
             .into_iter()
             .collect();
-            self.scope.bind(Symbol::BLOCK, Bound::Value(Cow::Owned(block)));
+            self.scope.bind(Symbol::BLOCK, Bound::Owned(block));
         }
         self.ops(out, body)?;
         self.scope.pop(mark);

@@ -128,7 +128,7 @@ impl<'a> Renderer<'a> {
         let mark = self.scope.push();
         for (name, value) in variables.iter() {
             if let Some(symbol) = self.templates.symbol(name) {
-                self.scope.bind(symbol, Bound::Value(std::borrow::Cow::Owned(value.clone())));
+                self.scope.bind(symbol, Bound::Owned(value.clone()));
             }
         }
         self.scope.isolate();

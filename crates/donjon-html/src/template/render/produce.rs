@@ -223,7 +223,7 @@ impl<'a> Renderer<'a> {
         let mut keyed = Vec::with_capacity(items.len());
         for item in items.iter() {
             let mark = self.scope.push();
-            let bound = Bound::Value(Cow::Owned(item.clone()));
+            let bound = Bound::Owned(item.clone());
             self.scope.bind(regroup.target.symbol, bound);
             let key = self.scope.value(&regroup.by, escape, Missing::Nothing).map(Cow::into_owned);
             self.scope.pop(mark);
@@ -287,7 +287,7 @@ impl<'a> Renderer<'a> {
     ) -> Result<String, String> {
         for (target, expression) in tag.bindings.iter() {
             let value = self.scope.kept(expression, escape, Missing::Text)?;
-            self.scope.bind(target.symbol, Bound::Value(value));
+            self.scope.bind(target.symbol, value.into());
         }
         let (translated, own) = match (&tag.counter, &tag.plural) {
             (Some((target, counter)), Some(plural)) => {

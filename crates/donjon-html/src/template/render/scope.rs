@@ -19,8 +19,29 @@ pub(super) type Found<'a> = Cow<'a, Value>;
 
 /// What a name stands for.
 pub(super) enum Bound<'a> {
-    Value(Found<'a>),
+    Lent(&'a Value),
+    Owned(Value),
     Loop(Loop),
+}
+
+impl<'a> From<Found<'a>> for Bound<'a> {
+    fn from(value: Found<'a>) -> Self {
+        match value {
+            Cow::Borrowed(value) => Self::Lent(value),
+            Cow::Owned(value) => Self::Owned(value),
+        }
+    }
+}
+
+impl Bound<'_> {
+    /// The value; a loop has none.
+    fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Lent(value) => Some(value),
+            Self::Owned(value) => Some(value),
+            Self::Loop(_) => None,
+        }
+    }
 }
 
 /// Where a loop is.
@@ -199,8 +220,8 @@ impl<'a> Scope<'a> {
         let start = self.start;
         let own = self.bound.iter_mut().skip(start).find(|(known, _)| *known == symbol);
         match own {
-            Some((_, bound)) => *bound = Bound::Value(Cow::Owned(value)),
-            None => self.bind(symbol, Bound::Value(Cow::Owned(value))),
+            Some((_, bound)) => *bound = Bound::Owned(value),
+            None => self.bind(symbol, Bound::Owned(value)),
         }
     }
 
@@ -209,16 +230,14 @@ impl<'a> Scope<'a> {
         let floor = self.floor;
         let known = self.bound.iter_mut().skip(floor).rfind(|(known, _)| *known == symbol);
         match known {
-            Some((_, bound)) => *bound = Bound::Value(Cow::Owned(value)),
+            Some((_, bound)) => *bound = Bound::Owned(value),
             None => self.assign(symbol, value),
         }
     }
 
-    /// Replaces what was bound at that place of the innermost scope.
-    pub(super) fn replace(&mut self, offset: usize, bound: Bound<'a>) {
-        if let Some((_, old)) = self.bound.get_mut(self.start + offset) {
-            *old = bound;
-        }
+    /// What was bound at that place of the innermost scope, to be replaced.
+    pub(super) fn slot(&mut self, offset: usize) -> Option<&mut Bound<'a>> {
+        self.bound.get_mut(self.start + offset).map(|(_, bound)| bound)
     }
 
     /// Drops what was bound in the innermost scope behind the first `keep` names.
@@ -327,7 +346,10 @@ impl<'a> Scope<'a> {
                 let seen = visible.get(..=at).unwrap_or_default();
                 return Ok(loop_path(seen, &path.parts).map(Cow::Owned));
             }
-            Some((_, Bound::Value(value))) => Cow::Borrowed(&**value),
+            Some((_, bound)) => match bound.value() {
+                Some(value) => Cow::Borrowed(value),
+                None => return Ok(None),
+            },
             None => match self.outer(&path.name) {
                 Some(value) => value,
                 None => return Ok(None),
@@ -385,15 +407,24 @@ impl<'a> Scope<'a> {
     }
 
     /// The value of a look-up that passes through lists and maps only, the fast way.
-    fn lent_path<'s>(&'s self, path: &Path) -> Option<&'s Value> {
+    #[inline]
+    pub(super) fn lent_path<'s>(&'s self, path: &Path) -> Option<&'s Value> {
         let visible = self.bound.get(self.floor..)?;
         let first = match visible.iter().rev().find(|(symbol, _)| *symbol == path.symbol) {
-            Some((_, Bound::Value(value))) => &**value,
-            Some((_, Bound::Loop(_))) => return None,
+            Some((_, bound)) => bound.value()?,
             None if self.hidden => return None,
             None => self.variables.lookup(&path.name)?,
         };
         plain_steps(first, &path.parts)
+    }
+
+    /// The value of a look-up without filters that passes through lists and maps only.
+    #[inline]
+    pub(super) fn lent<'s>(&'s self, expression: &Expression) -> Option<&'s Value> {
+        match &expression.head {
+            Head::Path(path) if expression.filters.is_empty() => self.lent_path(path),
+            _ => None,
+        }
     }
 
     /// The value of an expression, for as long as the page is rendered.
@@ -420,7 +451,7 @@ impl<'a> Scope<'a> {
     fn kept_path(&self, path: &Path) -> Option<&'a Value> {
         let visible = self.bound.get(self.floor..)?;
         let first: &'a Value = match visible.iter().rev().find(|(known, _)| *known == path.symbol) {
-            Some((_, Bound::Value(Cow::Borrowed(value)))) => value,
+            Some((_, Bound::Lent(value))) => value,
             Some(_) => return None,
             None if self.hidden => return None,
             None => self.variables.lookup(&path.name)?,
@@ -449,7 +480,7 @@ impl<'a> Scope<'a> {
         let bound = visible.iter().rposition(|(known, _)| Some(*known) == symbol);
         match bound.and_then(|at| visible.get(at).map(|(_, bound)| (at, bound))) {
             Some((at, Bound::Loop(_))) => loop_path(visible.get(..=at).unwrap_or_default(), &[]),
-            Some((_, Bound::Value(value))) => Some(value.clone().into_owned()),
+            Some((_, bound)) => bound.value().cloned(),
             None => self.outer(name).map(Cow::into_owned),
         }
     }
@@ -457,6 +488,9 @@ impl<'a> Scope<'a> {
     pub(super) fn is_true(&self, condition: &Condition) -> Result<bool, String> {
         match condition {
             Condition::Value(expression) => {
+                if let Some(value) = self.lent(expression) {
+                    return Ok(value.is_true());
+                }
                 match self.value(expression, Autoescape::On, Missing::Nothing) {
                     Ok(value) => Ok(value.is_true()),
                     Err(_) if self.lacks_argument(expression) => Ok(false),
