@@ -12,6 +12,8 @@ use serde::ser::{self, Serialize};
 
 use super::value::{Map, Value};
 
+/// What data says of its length is believed up to here.
+const MAX_RESERVED: usize = 4096;
 /// The deepest nesting of data that is taken.
 pub(crate) const MAX_DEPTH: usize = 64;
 
@@ -50,8 +52,9 @@ impl Serializer {
         }
     }
 
-    fn list(self) -> Result<List, SerializeError> {
-        Ok(List { items: Vec::new(), inner: self.deeper()?, variant: None })
+    fn list(self, length: Option<usize>) -> Result<List, SerializeError> {
+        let items = Vec::with_capacity(length.unwrap_or_default().min(MAX_RESERVED));
+        Ok(List { items, inner: self.deeper()?, variant: None })
     }
 
     fn map(self) -> Result<Pairs, SerializeError> {
@@ -135,16 +138,16 @@ impl ser::Serializer for Serializer {
         Ok([(variant, value.serialize(self.deeper()?)?)].into_iter().collect())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<List, SerializeError> {
-        self.list()
+    fn serialize_seq(self, length: Option<usize>) -> Result<List, SerializeError> {
+        self.list(length)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<List, SerializeError> {
-        self.list()
+    fn serialize_tuple(self, length: usize) -> Result<List, SerializeError> {
+        self.list(Some(length))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<List, SerializeError> {
-        self.list()
+        self.list(None)
     }
 
     fn serialize_tuple_variant(
@@ -154,7 +157,7 @@ impl ser::Serializer for Serializer {
         variant: &'static str,
         _: usize,
     ) -> Result<List, SerializeError> {
-        Ok(List { variant: Some(variant), ..self.list()? })
+        Ok(List { variant: Some(variant), ..self.list(None)? })
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Pairs, SerializeError> {
@@ -196,7 +199,7 @@ impl List {
     }
 
     fn finish(self) -> Value {
-        named(self.variant, Value::from(self.items))
+        named(self.variant, Value::List(self.items.into()))
     }
 }
 
