@@ -298,7 +298,11 @@ impl Value {
                 object.attribute(name).or_else(|| object.item(index(name)?)).map(Cow::Owned)
             }
             other => {
-                let character = other.as_str()?.chars().nth(index(name)?)?;
+                let text = other.as_str()?;
+                if let Some(result) = text_method(text, name) {
+                    return Some(Cow::Owned(result));
+                }
+                let character = text.chars().nth(index(name)?)?;
                 Some(Cow::Owned(character.encode_utf8(&mut [0; 4]).into()))
             }
         }
@@ -417,6 +421,22 @@ fn map_method(map: &Map, name: &str) -> Option<Value> {
         "values" => Some(Value::List(map.values().cloned().collect())),
         _ => None,
     }
+}
+
+/// The methods of Python's `str` that take no argument and that templates use.
+fn text_method(text: &str, name: &str) -> Option<Value> {
+    Some(match name {
+        "upper" => text.to_uppercase().into(),
+        "lower" => text.to_lowercase().into(),
+        "strip" => text.trim().into(),
+        "lstrip" => text.trim_start().into(),
+        "rstrip" => text.trim_end().into(),
+        "split" => text.split_whitespace().map(Value::from).collect(),
+        "splitlines" => text.lines().map(Value::from).collect(),
+        "isdigit" => (!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).into(),
+        "isalpha" => (!text.is_empty() && text.chars().all(char::is_alphabetic)).into(),
+        _ => return None,
+    })
 }
 
 impl PartialEq for Value {
