@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use serde::ser::{self, Serialize};
 
-use super::value::{Map, Value};
+use super::map::{Key, Map};
+use super::value::Value;
 
 /// What data says of its length is believed up to here.
 const MAX_RESERVED: usize = 4096;
@@ -57,8 +58,13 @@ impl Serializer {
         Ok(List { items, inner: self.deeper()?, variant: None })
     }
 
-    fn map(self) -> Result<Pairs, SerializeError> {
-        Ok(Pairs { map: Map::new(), key: None, inner: self.deeper()?, variant: None })
+    fn map(self, fields: usize) -> Result<Pairs, SerializeError> {
+        Ok(Pairs {
+            map: Map::with_capacity(fields.min(MAX_RESERVED)),
+            key: None,
+            inner: self.deeper()?,
+            variant: None,
+        })
     }
 }
 
@@ -160,12 +166,12 @@ impl ser::Serializer for Serializer {
         Ok(List { variant: Some(variant), ..self.list(None)? })
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Pairs, SerializeError> {
-        self.map()
+    fn serialize_map(self, length: Option<usize>) -> Result<Pairs, SerializeError> {
+        self.map(length.unwrap_or_default())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Pairs, SerializeError> {
-        self.map()
+    fn serialize_struct(self, _: &'static str, fields: usize) -> Result<Pairs, SerializeError> {
+        self.map(fields)
     }
 
     fn serialize_struct_variant(
@@ -173,9 +179,9 @@ impl ser::Serializer for Serializer {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        _: usize,
+        fields: usize,
     ) -> Result<Pairs, SerializeError> {
-        Ok(Pairs { variant: Some(variant), ..self.map()? })
+        Ok(Pairs { variant: Some(variant), ..self.map(fields)? })
     }
 }
 
@@ -270,7 +276,7 @@ macro_rules! structure {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), SerializeError> {
-                self.map.insert(name.into(), value.serialize(self.inner)?);
+                self.map.insert(Key::constant(name), value.serialize(self.inner)?);
                 Ok(())
             }
 

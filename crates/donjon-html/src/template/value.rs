@@ -14,17 +14,13 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
 use super::date::{Date, DateTime, Duration, Time};
 use super::decimal::Decimal;
+use super::map::{Key, Map};
 use super::number;
 use crate::markup::{Markup, TrustedUrl};
 use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
-
-/// An ordered map with text as keys: a `dict`.
-pub type Map = IndexMap<Arc<str>, Value>;
 
 /// Lists and maps nested deeper than this are printed as `...`.
 pub const MAX_PRINT_DEPTH: usize = 64;
@@ -291,7 +287,7 @@ impl Value {
     pub fn step(&self, name: &str) -> Option<Cow<'_, Value>> {
         match self {
             Self::Map(map) => {
-                key(map, name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned))
+                map.get(name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned))
             }
             Self::List(items) | Self::Tuple(items) => items.get(index(name)?).map(Cow::Borrowed),
             Self::Object(object) => {
@@ -314,7 +310,7 @@ impl Value {
         match self {
             Self::None => Some(Arc::default()),
             Self::List(items) | Self::Tuple(items) => Some(items.clone()),
-            Self::Map(map) => Some(map.keys().map(|key| Value::Str(key.clone())).collect()),
+            Self::Map(map) => Some(map.keys().map(Value::from).collect()),
             Self::Object(object) => object.items().map(Into::into),
             other => other
                 .as_str()
@@ -327,7 +323,7 @@ impl Value {
     pub fn contains(&self, needle: &Value) -> Option<bool> {
         match self {
             Self::List(items) | Self::Tuple(items) => Some(items.contains(needle)),
-            Self::Map(map) => Some(needle.as_str().is_some_and(|name| key(map, name).is_some())),
+            Self::Map(map) => Some(needle.as_str().is_some_and(|name| map.get(name).is_some())),
             Self::Object(object) => Some(object.contains(needle)),
             other => Some(other.as_str()?.contains(needle.as_str()?)),
         }
@@ -401,23 +397,12 @@ fn index(name: &str) -> Option<usize> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) { name.parse().ok() } else { None }
 }
 
-/// Hashing a short name costs more than comparing it with a few others.
-fn key<'m>(map: &'m Map, name: &str) -> Option<&'m Value> {
-    const FEW: usize = 8;
-    if map.len() <= FEW {
-        map.iter().find(|(key, _)| &***key == name).map(|(_, value)| value)
-    } else {
-        map.get(name)
-    }
-}
-
 fn map_method(map: &Map, name: &str) -> Option<Value> {
-    let pair = |(key, value): (&Arc<str>, &Value)| {
-        Value::Tuple([Value::Str(key.clone()), value.clone()].into())
-    };
+    let pair =
+        |(key, value): (&Key, &Value)| Value::Tuple([Value::from(key), value.clone()].into());
     match name {
         "items" => Some(Value::List(map.iter().map(pair).collect())),
-        "keys" => Some(Value::List(map.keys().cloned().map(Value::Str).collect())),
+        "keys" => Some(Value::List(map.keys().map(Value::from).collect())),
         "values" => Some(Value::List(map.values().cloned().collect())),
         _ => None,
     }
@@ -742,11 +727,9 @@ impl<T: Into<Value> + Clone> From<&[T]> for Value {
     }
 }
 
-impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Value {
+impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self::from(
-            pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect::<Map>(),
-        )
+        Self::from(pairs.into_iter().collect::<Map>())
     }
 }
 
