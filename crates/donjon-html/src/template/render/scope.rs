@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::locale::Locale;
 use crate::template::condition::{Condition, Operator};
 use crate::template::engine::Templates;
-use crate::template::env::Env;
+use crate::template::env::{Env, Now};
 use crate::template::expression::{Applied, Expression, Head, Path};
 use crate::template::filter::Autoescape;
 use crate::template::names::Symbol;
@@ -166,6 +166,7 @@ pub(super) struct Scope<'a> {
     hidden: bool,
     pub(super) states: States,
     pub(super) locale: Locale,
+    now: Now,
 }
 
 impl<'a> Scope<'a> {
@@ -184,11 +185,19 @@ impl<'a> Scope<'a> {
             hidden: false,
             states: States::default(),
             locale: Locale::english(),
+            now: Now::from_epoch_micros(around.now().epoch_micros()),
         }
     }
 
     pub(super) fn env(&self, autoescape: Autoescape) -> Env<'_> {
-        Env { autoescape, locale: &self.locale }
+        let locale = &self.locale;
+        Env {
+            autoescape,
+            locale,
+            time_zone: locale.time_zone(),
+            use_tz: locale.uses_tz(),
+            now: self.now,
+        }
     }
 
     /// Begins a scope.
