@@ -38,14 +38,18 @@ mod value;
 mod variables;
 
 pub use autoescape::{MAX_LINKED, MAX_PARENTS};
-pub use date::{DATE_FORMAT, DATETIME_FORMAT, Date, DateTime, Duration, TIME_FORMAT, Time};
+pub use date::{
+    DATE_FORMAT, DATETIME_FORMAT, Date, DateTime, Duration, FormatError, TIME_FORMAT, Time,
+    TimeZone,
+};
 pub use decimal::Decimal;
 pub use engine::{Escape, TemplateError, TemplateErrors, TemplateOptions, Templates};
-pub use env::Env;
+pub use env::{Env, Now};
 pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety};
 pub use fragment::FragmentCache;
 pub use library::{Arguments, Library, Signature, TagContext, TagError};
 pub use map::{Key, Map};
+pub(crate) use number::write_python as write_float;
 pub use parser::MAX_NESTING;
 pub use render::{Limits, MAX_INCLUDES, MAX_OUTPUT, MAX_STEPS, RenderError};
 pub use serialize::SerializeError;

@@ -44,6 +44,39 @@ impl Decimal {
         self.to_string().parse().unwrap_or(f64::NAN)
     }
 
+    /// Whether the number is smaller than one at that decimal place: nothing of it would be seen there.
+    pub(crate) fn is_below_place(&self, places: usize) -> bool {
+        self.is_zero() || self.adjusted() < -i64::try_from(places.max(1)).unwrap_or(i64::MAX)
+    }
+
+    /// Without an exponent: Python's `{:f}`. As long as the exponent is large.
+    pub(crate) fn fixed(&self) -> String {
+        let zeros = usize::try_from(self.exponent).unwrap_or_default();
+        let digits = self.digits.iter().copied().chain(std::iter::repeat_n(b'0', zeros)).collect();
+        Self { digits, exponent: self.exponent.min(0), ..*self }.plain()
+    }
+
+    fn plain(&self) -> String {
+        let after = usize::try_from(self.exponent.unsigned_abs()).unwrap_or_default();
+        let digits = std::str::from_utf8(&self.digits).unwrap_or_default();
+        let padded = format!("{digits:0>width$}", width = after + 1);
+        let (whole, fraction) = padded.split_at(padded.len() - after);
+        let (sign, point) =
+            (if self.negative { "-" } else { "" }, if after > 0 { "." } else { "" });
+        // `0E+2` is zero, not three of them.
+        let whole = if self.is_zero() && after == 0 { "0" } else { whole };
+        format!("{sign}{whole}{point}{fraction}")
+    }
+
+    /// With one digit before the point and an exponent: Python's `{:e}`.
+    pub(crate) fn scientific(&self) -> String {
+        let digits = std::str::from_utf8(&self.digits).unwrap_or_default();
+        let (first, rest) = digits.split_at(1.min(digits.len()));
+        let (sign, point) =
+            (if self.negative { "-" } else { "" }, if rest.is_empty() { "" } else { "." });
+        format!("{sign}{first}{point}{rest}e{:+}", self.adjusted())
+    }
+
     /// The place of the first digit: 0 for 5, -1 for 0.5.
     fn adjusted(&self) -> i64 {
         self.exponent + self.digits.len() as i64 - 1

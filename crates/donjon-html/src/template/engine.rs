@@ -20,6 +20,7 @@ use super::render::{Limits, RenderError, Renderer};
 use super::tag::{Capture, Kind, Node, Producer};
 use super::variables::{Surroundings, Variables};
 use crate::context::{Context, Fault};
+use crate::locale::Locale;
 
 /// What is wrong in a template, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,8 +137,9 @@ pub enum Escape {
 }
 
 /// How a set of templates is loaded and rendered. Django: `TEMPLATES["OPTIONS"]`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TemplateOptions {
+    locale: Locale,
     libraries: Libraries,
     escape: Vec<(String, Escape)>,
     invalid: String,
@@ -147,11 +149,32 @@ pub struct TemplateOptions {
     debug: bool,
 }
 
+impl Default for TemplateOptions {
+    fn default() -> Self {
+        Self {
+            locale: Locale::english(),
+            libraries: Libraries::default(),
+            escape: Vec::new(),
+            invalid: String::new(),
+            limits: Limits::default(),
+            lenient: false,
+            without_autoescape: false,
+            debug: false,
+        }
+    }
+}
+
 impl TemplateOptions {
     /// Django's tags and filters, escaping by context, all errors when the templates are loaded.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The language, formats and time zone of pages, where the page's [`Surroundings`] say nothing else.
+    #[must_use]
+    pub fn locale(self, locale: Locale) -> Self {
+        Self { locale, ..self }
     }
 
     /// Registers a library, for `{% load name %}`. Django: `libraries`.
@@ -501,6 +524,10 @@ impl Templates {
 }
 
 impl TemplateOptions {
+    pub(super) fn default_locale(&self) -> &Locale {
+        &self.locale
+    }
+
     pub(super) fn invalid(&self) -> &str {
         &self.invalid
     }

@@ -155,7 +155,7 @@ fn time(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
 
 fn formatted(value: &Value, arg: Option<&Value>, otherwise: &str) -> Value {
     let moment = match value {
-        Value::DateTime(moment) => Some(**moment),
+        Value::DateTime(moment) => Some(DateTime::clone(moment)),
         // Serialized data has its dates as text.
         other => other.as_str().and_then(DateTime::parse_iso),
     };

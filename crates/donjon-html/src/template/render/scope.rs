@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::locale::Locale;
 use crate::template::condition::{Condition, Operator};
+use crate::template::date::TimeZone;
 use crate::template::engine::Templates;
-use crate::template::env::Env;
+use crate::template::env::{Env, Now};
 use crate::template::expression::{Applied, Expression, Head, Path};
 use crate::template::filter::Autoescape;
 use crate::template::names::Symbol;
@@ -166,6 +167,10 @@ pub(super) struct Scope<'a> {
     hidden: bool,
     pub(super) states: States,
     pub(super) locale: Locale,
+    pub(super) time_zone: TimeZone,
+    pub(super) use_tz: bool,
+    pub(super) use_l10n: bool,
+    pub(super) now: Now,
 }
 
 impl<'a> Scope<'a> {
@@ -174,6 +179,8 @@ impl<'a> Scope<'a> {
         variables: &'a Variables,
         around: &'a dyn Surroundings,
     ) -> Self {
+        let locale =
+            around.locale().unwrap_or_else(|| templates.options().default_locale().clone());
         Self {
             templates,
             variables,
@@ -183,12 +190,23 @@ impl<'a> Scope<'a> {
             floor: 0,
             hidden: false,
             states: States::default(),
-            locale: Locale::english(),
+            time_zone: around.time_zone().unwrap_or_else(|| locale.time_zone().clone()),
+            use_tz: locale.uses_tz(),
+            use_l10n: true,
+            now: around.now(),
+            locale,
         }
     }
 
     pub(super) fn env(&self, autoescape: Autoescape) -> Env<'_> {
-        Env { autoescape, locale: &self.locale }
+        Env {
+            autoescape,
+            locale: &self.locale,
+            time_zone: &self.time_zone,
+            use_tz: self.use_tz,
+            use_l10n: self.use_l10n,
+            now: self.now,
+        }
     }
 
     /// Begins a scope.
@@ -315,10 +333,9 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// A literal message in the page's language; the template's author vouches for literals.
+    /// A message in the page's language; the template's author vouches for literals, and so for their translations.
     pub(super) fn translated(&self, context: Option<&str>, text: &str) -> crate::Markup {
-        let _ = context;
-        crate::Markup::danger_trusted(text)
+        crate::Markup::danger_trusted(self.locale.translate(context, text))
     }
 
     /// The singular or plural in the page's language.
@@ -329,8 +346,10 @@ impl<'a> Scope<'a> {
         plural: &str,
         number: f64,
     ) -> String {
-        let _ = context;
-        if number == 1.0 { singular.to_owned() } else { plural.to_owned() }
+        // A number that is not whole, or below 0, is not one.
+        let whole = number >= 0.0 && number.fract() == 0.0;
+        let count = if whole { number as u64 } else { 2 };
+        self.locale.translate_plural(context, singular, plural, count).into_owned()
     }
 
     /// What a missing name shows where a message prints it.
