@@ -1,6 +1,6 @@
 //! What templates may cost: time grows with the input and no faster, memory is bounded, limits hold.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests stop a test")]
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,20 @@ fn shortest(mut run: impl FnMut()) -> Duration {
     times.fold(first, Duration::min)
 }
 
-/// Twice the input takes at most two and a half times as long, beyond what is too short to measure.
+/// Twice the input takes at most two and a half times as long. What is quadratic fails every time; what another program
+/// disturbed, only once.
 fn is_linear(what: &str, cost: impl Fn(usize)) {
     const SIZE: usize = 4_000;
-    let (once, twice) = (shortest(|| cost(SIZE)), shortest(|| cost(2 * SIZE)));
-    let most = once.mul_f64(2.5) + Duration::from_millis(3);
-    assert!(twice <= most, "{what}: {once:?} for {SIZE}, {twice:?} for twice as much");
+    const TRIES: usize = 5;
+    let mut seen = Vec::new();
+    for _ in 0..TRIES {
+        let (once, twice) = (shortest(|| cost(SIZE)), shortest(|| cost(2 * SIZE)));
+        if twice <= once.mul_f64(2.5) + Duration::from_millis(1) {
+            return;
+        }
+        seen.push((once, twice));
+    }
+    panic!("{what}: {seen:?} for {SIZE} and for twice as much");
 }
 
 #[test]
