@@ -21,6 +21,7 @@ pub mod escape;
 pub mod locale;
 pub mod markup;
 pub mod template;
+pub mod text;
 
 pub use escape::{escape, escape_html_map};
 pub use markup::{Markup, TrustedUrl};

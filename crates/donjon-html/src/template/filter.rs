@@ -12,6 +12,8 @@ use super::env::Env;
 use super::value::Value;
 
 mod basic;
+mod layout;
+mod list;
 mod markup;
 mod number;
 mod text;
@@ -104,7 +106,14 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-const BUILT_IN: [&[Filter]; 4] = [basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
+const BUILT_IN: [&[Filter]; 6] = [
+    basic::FILTERS,
+    layout::FILTERS,
+    list::FILTERS,
+    markup::FILTERS,
+    number::FILTERS,
+    text::FILTERS,
+];
 
 /// Django's filter of that name, of those that need no `load`.
 pub(crate) fn built_in(name: &str) -> Option<Filter> {
@@ -115,6 +124,24 @@ pub(crate) fn built_in(name: &str) -> Option<Filter> {
 pub(crate) fn shipped(library: &str) -> &'static [Filter] {
     let _ = library;
     &[]
+}
+
+/// Calls a filter by its name, outside of a template: one of Django's, or with a library one that needs `load`.
+///
+/// # Errors
+///
+/// [`FilterError`] if there is no such filter, or it can't take what it is given.
+pub fn call_filter(
+    library: Option<&str>,
+    name: &str,
+    value: &Value,
+    arg: Option<&Value>,
+    env: &Env<'_>,
+) -> Result<Value, FilterError> {
+    let of_library = library.and_then(|library| shipped(library).iter().find(|f| f.name == name));
+    let filter = of_library.copied().or_else(|| built_in(name));
+    let filter = filter.ok_or_else(|| FilterError::new(format!("Invalid filter: '{name}'")))?;
+    (filter.apply)(value, arg, env)
 }
 
 /// The names of the filters that need no `load`.

@@ -11,6 +11,8 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("capfirst", Arity::None, Safety::Preserved, capfirst),
     Filter::new("cut", Arity::Required, Safety::Lost, cut),
     Filter::new("lower", Arity::None, Safety::Preserved, lower),
+    Filter::new("phone2numeric", Arity::None, Safety::Preserved, phone2numeric),
+    Filter::new("slugify", Arity::None, Safety::Preserved, slugify),
     Filter::new("title", Arity::None, Safety::Preserved, title),
     Filter::new("truncatechars", Arity::Required, Safety::Preserved, truncatechars),
     Filter::new("upper", Arity::None, Safety::Lost, upper),
@@ -44,6 +46,14 @@ fn lower(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
 
 fn upper(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().to_uppercase().into())
+}
+
+fn phone2numeric(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
+    Ok(crate::text::phone2numeric(&value.text()).into())
+}
+
+fn slugify(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
+    Ok(crate::text::slugify(&value.text()).into())
 }
 
 /// Python's `title`, but an apostrophe or a digit begins no new word.
