@@ -134,7 +134,7 @@ fn value(described: &Value) -> Result<Held, Unanswered> {
 }
 
 fn map(fields: &serde_json::Map<String, Value>) -> Result<Map, Unanswered> {
-    fields.iter().map(|(name, held)| Ok((name.as_str().into(), value(held)?))).collect()
+    fields.iter().map(|(name, held)| Ok((name.as_str(), value(held)?))).collect()
 }
 
 fn special(kind: &str, inner: &Value, described: &Value) -> Result<Held, Unanswered> {

@@ -255,11 +255,12 @@ impl<'t> Linker<'t> {
     /// Links a chain of templates whose last one is known only while rendering: rule 5.
     pub(crate) fn below(&mut self, late: &Late, parent: usize) -> Result<usize, Located> {
         let mut chain = late.chain.clone();
+        let known = chain.len();
         self.extend_chain(&mut chain, parent)?;
         let leaf = chain.first().copied().unwrap_or(parent);
         let id = self.fragments.len();
         self.fragments.push(Fragment { ops: Box::default(), end: None, assumed: false });
-        let (ops, end) = self.chained(&chain, late.context, late.escape)?;
+        let (ops, end) = self.chained(&chain, known, late.context, late.escape)?;
         if let Some(fragment) = self.fragments.get_mut(id) {
             fragment.ops = ops;
             fragment.end = Some(end);
@@ -325,7 +326,7 @@ impl<'t> Linker<'t> {
             None => {
                 let mut chain = Vec::new();
                 self.extend_chain(&mut chain, template)?;
-                self.chained(&chain, start, escape)
+                self.chained(&chain, 0, start, escape)
             }
             Some(name) => {
                 let body = self.parsed(template, template)?.partials.get(name);
@@ -357,22 +358,32 @@ impl<'t> Linker<'t> {
         Ok((ops, start))
     }
 
+    /// Links a chain of templates; of the first `printed` ones what stands before `extends` is printed already.
     fn chained(
         &mut self,
         chain: &[usize],
+        printed: usize,
         start: Context,
         escape: Autoescape,
     ) -> Result<(Ops, Context), Located> {
-        let root = chain.last().copied().unwrap_or_default();
-        let parsed = self.parsed(root, root)?;
-        if let Some((at, parent)) = &parsed.parent {
-            let late =
-                Late { parent: parent.clone(), chain: chain.to_vec(), context: start, escape };
-            let place = Place { template: root, at: *at };
-            return Ok((Box::new([Op::Extends(Box::new(late), place)]), start));
+        let mut ops = Vec::new();
+        let mut context = start;
+        for (level, template) in chain.iter().enumerate().skip(printed) {
+            let parsed = self.parsed(*template, *template)?;
+            let at = parsed.parent.as_ref().map_or(usize::MAX, |(at, _)| *at);
+            // What stands before `extends` is printed, as in Django.
+            let before = parsed.nodes.iter().take_while(|node| node.at < at).count();
+            let nodes = parsed.nodes.get(..before).unwrap_or_default();
+            let position = Position { chain, level, block: None, escape };
+            context = self.append(&mut ops, nodes, context, position)?;
         }
-        let level = chain.len().saturating_sub(1);
-        self.body(&parsed.nodes, start, Position { chain, level, block: None, escape })
+        if let Some(root) = chain.last().copied()
+            && let Some((at, parent)) = &self.parsed(root, root)?.parent
+        {
+            let late = Late { parent: parent.clone(), chain: chain.to_vec(), context, escape };
+            ops.push(Op::Extends(Box::new(late), Place { template: root, at: *at }));
+        }
+        Ok((ops.into(), context))
     }
 
     fn parsed(&self, template: usize, user: usize) -> Result<&'t Parsed, Located> {

@@ -12,6 +12,9 @@ use super::env::Env;
 use super::value::Value;
 
 mod basic;
+mod date;
+mod humanize;
+mod i18n;
 mod markup;
 mod number;
 mod text;
@@ -104,7 +107,8 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-const BUILT_IN: [&[Filter]; 4] = [basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
+const BUILT_IN: [&[Filter]; 5] =
+    [date::FILTERS, basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
 
 /// Django's filter of that name, of those that need no `load`.
 pub(crate) fn built_in(name: &str) -> Option<Filter> {
@@ -113,8 +117,13 @@ pub(crate) fn built_in(name: &str) -> Option<Filter> {
 
 /// The filters of a library that Donjon brings.
 pub(crate) fn shipped(library: &str) -> &'static [Filter] {
-    let _ = library;
-    &[]
+    match library {
+        "humanize" => humanize::FILTERS,
+        "i18n" => i18n::I18N,
+        "l10n" => i18n::L10N,
+        "tz" => i18n::TZ,
+        _ => &[],
+    }
 }
 
 /// The names of the filters that need no `load`.

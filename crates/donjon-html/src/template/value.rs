@@ -14,17 +14,13 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
-use super::date::{Date, DateTime, Duration, Time};
+use super::date::{Date, DateTime, Duration, Time, TimeZone};
 use super::decimal::Decimal;
+use super::map::{Key, Map};
 use super::number;
 use crate::markup::{Markup, TrustedUrl};
 use num_bigint::BigInt;
 use num_traits::ToPrimitive as _;
-
-/// An ordered map with text as keys: a `dict`.
-pub type Map = IndexMap<Arc<str>, Value>;
 
 /// Lists and maps nested deeper than this are printed as `...`.
 pub const MAX_PRINT_DEPTH: usize = 64;
@@ -120,6 +116,11 @@ pub trait Object: Send + Sync {
 
     /// The number that the object stands for, for filters that calculate.
     fn number(&self) -> Option<f64> {
+        None
+    }
+
+    /// The time zone that the object is, for `{% timezone object %}`.
+    fn time_zone(&self) -> Option<TimeZone> {
         None
     }
 
@@ -291,14 +292,18 @@ impl Value {
     pub fn step(&self, name: &str) -> Option<Cow<'_, Value>> {
         match self {
             Self::Map(map) => {
-                key(map, name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned))
+                map.get(name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned))
             }
             Self::List(items) | Self::Tuple(items) => items.get(index(name)?).map(Cow::Borrowed),
             Self::Object(object) => {
                 object.attribute(name).or_else(|| object.item(index(name)?)).map(Cow::Owned)
             }
             other => {
-                let character = other.as_str()?.chars().nth(index(name)?)?;
+                let text = other.as_str()?;
+                if let Some(result) = text_method(text, name) {
+                    return Some(Cow::Owned(result));
+                }
+                let character = text.chars().nth(index(name)?)?;
                 Some(Cow::Owned(character.encode_utf8(&mut [0; 4]).into()))
             }
         }
@@ -310,7 +315,7 @@ impl Value {
         match self {
             Self::None => Some(Arc::default()),
             Self::List(items) | Self::Tuple(items) => Some(items.clone()),
-            Self::Map(map) => Some(map.keys().map(|key| Value::Str(key.clone())).collect()),
+            Self::Map(map) => Some(map.keys().map(Value::from).collect()),
             Self::Object(object) => object.items().map(Into::into),
             other => other
                 .as_str()
@@ -323,7 +328,7 @@ impl Value {
     pub fn contains(&self, needle: &Value) -> Option<bool> {
         match self {
             Self::List(items) | Self::Tuple(items) => Some(items.contains(needle)),
-            Self::Map(map) => Some(needle.as_str().is_some_and(|name| key(map, name).is_some())),
+            Self::Map(map) => Some(needle.as_str().is_some_and(|name| map.get(name).is_some())),
             Self::Object(object) => Some(object.contains(needle)),
             other => Some(other.as_str()?.contains(needle.as_str()?)),
         }
@@ -397,26 +402,31 @@ fn index(name: &str) -> Option<usize> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) { name.parse().ok() } else { None }
 }
 
-/// Hashing a short name costs more than comparing it with a few others.
-fn key<'m>(map: &'m Map, name: &str) -> Option<&'m Value> {
-    const FEW: usize = 8;
-    if map.len() <= FEW {
-        map.iter().find(|(key, _)| &***key == name).map(|(_, value)| value)
-    } else {
-        map.get(name)
-    }
-}
-
 fn map_method(map: &Map, name: &str) -> Option<Value> {
-    let pair = |(key, value): (&Arc<str>, &Value)| {
-        Value::Tuple([Value::Str(key.clone()), value.clone()].into())
-    };
+    let pair =
+        |(key, value): (&Key, &Value)| Value::Tuple([Value::from(key), value.clone()].into());
     match name {
         "items" => Some(Value::List(map.iter().map(pair).collect())),
-        "keys" => Some(Value::List(map.keys().cloned().map(Value::Str).collect())),
+        "keys" => Some(Value::List(map.keys().map(Value::from).collect())),
         "values" => Some(Value::List(map.values().cloned().collect())),
         _ => None,
     }
+}
+
+/// The methods of Python's `str` that take no argument and that templates use.
+fn text_method(text: &str, name: &str) -> Option<Value> {
+    Some(match name {
+        "upper" => text.to_uppercase().into(),
+        "lower" => text.to_lowercase().into(),
+        "strip" => text.trim().into(),
+        "lstrip" => text.trim_start().into(),
+        "rstrip" => text.trim_end().into(),
+        "split" => text.split_whitespace().map(Value::from).collect(),
+        "splitlines" => text.lines().map(Value::from).collect(),
+        "isdigit" => (!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).into(),
+        "isalpha" => (!text.is_empty() && text.chars().all(char::is_alphabetic)).into(),
+        _ => return None,
+    })
 }
 
 impl PartialEq for Value {
@@ -722,11 +732,9 @@ impl<T: Into<Value> + Clone> From<&[T]> for Value {
     }
 }
 
-impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Value {
+impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self::from(
-            pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect::<Map>(),
-        )
+        Self::from(pairs.into_iter().collect::<Map>())
     }
 }
 

@@ -12,7 +12,8 @@ use std::fmt;
 
 use super::date::DateTime;
 use super::fragment::FragmentCache;
-use super::value::{Map, Value};
+use super::map::Map;
+use super::value::Value;
 
 /// The variables that a view hands to a template. Made by [`context!`](crate::context).
 #[derive(Clone, Default)]
@@ -69,9 +70,7 @@ impl<K: Into<Cow<'static, str>>, V: Into<Value>> FromIterator<(K, V)> for Variab
 
 impl From<Variables> for Value {
     fn from(variables: Variables) -> Self {
-        Self::from(
-            variables.0.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map>(),
-        )
+        Self::from(variables.0.into_iter().collect::<Map>())
     }
 }
 

@@ -5,7 +5,7 @@ use super::{Done, Renderer};
 use crate::context::Escaper;
 use crate::markup::Markup;
 use crate::template::autoescape::{Op, Place};
-use crate::template::expression::Applied;
+use crate::template::expression::{Applied, Head};
 use crate::template::filter::Autoescape;
 use crate::template::library::Action;
 use crate::template::print::write;
@@ -49,7 +49,7 @@ impl<'a> Renderer<'a> {
         self.guard(out, place)
     }
 
-    /// The result of `{% filter %}` is not escaped again, as in Django.
+    /// The result of `{% filter %}` is not escaped again, as in Django; unless a variable came in as an argument.
     fn filtered_body(
         &mut self,
         body: &'a [Op],
@@ -63,6 +63,7 @@ impl<'a> Renderer<'a> {
         let value = result.map_err(|message| self.fail(place, message))?;
         Ok(match &*value {
             Value::Markup(_) => value.into_owned(),
+            _ if filters.iter().any(takes_variable) => value.into_owned(),
             other => Markup::danger_trusted(other.text()).into(),
         })
     }
@@ -146,6 +147,10 @@ impl<'a> Renderer<'a> {
         let key = crate::template::fragment::key(&call.name, &vary);
         Ok((seconds, key, alias.map(|alias| alias.text().into_owned())))
     }
+}
+
+fn takes_variable(applied: &Applied) -> bool {
+    matches!(applied.argument, Some(Head::Path(_)))
 }
 
 /// Takes the white space between tags away: Django's `strip_spaces_between_tags`, in linear time.

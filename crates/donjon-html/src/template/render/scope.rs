@@ -317,7 +317,10 @@ impl<'a> Scope<'a> {
         match head {
             Head::Literal(value) => Ok(Some(Cow::Borrowed(value))),
             Head::Message(text) => Ok(Some(Cow::Owned(self.translated(None, text).into()))),
-            Head::Path(path) => self.path(path),
+            Head::Path(path) => match self.lent_path(path) {
+                Some(value) => Ok(Some(Cow::Borrowed(value))),
+                None => self.path(path),
+            },
         }
     }
 
@@ -345,9 +348,6 @@ impl<'a> Scope<'a> {
     }
 
     fn path<'s>(&'s self, path: &'s Path) -> Result<Option<Found<'s>>, String> {
-        if let Some(value) = self.lent_path(path) {
-            return Ok(Some(Cow::Borrowed(value)));
-        }
         let visible = self.bound.get(self.floor..).unwrap_or_default();
         let found = visible.iter().rposition(|(symbol, _)| *symbol == path.symbol);
         let first = match found.and_then(|at| visible.get(at).map(|(_, bound)| (at, bound))) {
