@@ -15,6 +15,7 @@ mod zone;
 
 use calendar::{Civil, days_from_civil};
 pub use format::FormatError;
+pub(crate) use format::write_nothing;
 use format::{Moment, Shape};
 pub(crate) use since::{DEPTH, Units, since};
 pub use span::Duration;
@@ -317,6 +318,16 @@ impl Date {
     /// [`FormatError::Refused`] if the format asks for the time: `TypeError` in Django.
     pub fn write(self, out: &mut String, format: &str, locale: &Locale) -> Result<(), FormatError> {
         format::write(out, format, &Moment::of_date(self, locale))
+    }
+
+    /// Appends the date in a format of Django's `time` filter: a date has nothing for any letter.
+    pub(crate) fn write_time(
+        self,
+        out: &mut String,
+        format: &str,
+        locale: &Locale,
+    ) -> Result<(), FormatError> {
+        format::write(out, format, &Moment::of_nothing(Shape::Refusing, locale))
     }
 
     pub(crate) fn write_repr(self, out: &mut impl fmt::Write) -> fmt::Result {

@@ -14,6 +14,9 @@ use super::value::Value;
 mod basic;
 mod layout;
 mod list;
+mod date;
+mod humanize;
+mod i18n;
 mod markup;
 mod number;
 mod text;
@@ -106,8 +109,9 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-const BUILT_IN: [&[Filter]; 6] = [
+const BUILT_IN: [&[Filter]; 7] = [
     basic::FILTERS,
+    date::FILTERS,
     layout::FILTERS,
     list::FILTERS,
     markup::FILTERS,
@@ -122,8 +126,13 @@ pub(crate) fn built_in(name: &str) -> Option<Filter> {
 
 /// The filters of a library that Donjon brings.
 pub(crate) fn shipped(library: &str) -> &'static [Filter] {
-    let _ = library;
-    &[]
+    match library {
+        "humanize" => humanize::FILTERS,
+        "i18n" => i18n::I18N,
+        "l10n" => i18n::L10N,
+        "tz" => i18n::TZ,
+        _ => &[],
+    }
 }
 
 /// Calls a filter by its name, outside of a template: one of Django's, or with a library one that needs `load`.

@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use super::date::{Date, DateTime, Duration, Time};
+use super::date::{Date, DateTime, Duration, Time, TimeZone};
 use super::decimal::Decimal;
 use super::map::{Key, Map};
 use super::number;
@@ -116,6 +116,11 @@ pub trait Object: Send + Sync {
 
     /// The number that the object stands for, for filters that calculate.
     fn number(&self) -> Option<f64> {
+        None
+    }
+
+    /// The time zone that the object is, for `{% timezone object %}`.
+    fn time_zone(&self) -> Option<TimeZone> {
         None
     }
 

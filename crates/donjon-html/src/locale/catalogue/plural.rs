@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::CatalogueError;
 
 /// The longest expression that is read, in bytes. gettext and Python have 1000.
-pub const MAX_EXPRESSION: usize = 1000;
+const MAX_EXPRESSION: usize = 1000;
 /// How deep brackets, `!` and `? :` may be nested.
-pub const MAX_DEPTH: usize = 40;
+const MAX_DEPTH: usize = 40;
 
 /// The rule by which a language chooses among the forms of a message.
 #[derive(Clone, Debug, Default)]

@@ -81,6 +81,10 @@ pub(super) enum Shape {
     Time,
     /// The letters of a time of day only: the `time` filter.
     ClockOnly,
+    /// Neither: only the letters of zones are written, as nothing.
+    Nothing,
+    /// No letter at all.
+    Refusing,
 }
 
 /// What the letters of a format are written from.
@@ -131,6 +135,20 @@ impl<'a> Moment<'a> {
         let (civil, clock) = (Civil::of_days(0), time.clock());
         Self { shape, civil, clock, zone: None, offset: time.offset, utc: clock, locale }
     }
+
+    pub(super) fn of_nothing(shape: Shape, locale: &'a Locale) -> Self {
+        let civil = Civil::of_days(0);
+        Self { shape, civil, clock: 0, zone: None, offset: None, utc: 0, locale }
+    }
+}
+
+/// Appends what a format makes of something that is neither a date nor a time.
+pub(crate) fn write_nothing(
+    out: &mut String,
+    format: &str,
+    locale: &Locale,
+) -> Result<(), FormatError> {
+    write(out, format, &Moment::of_nothing(Shape::Nothing, locale))
 }
 
 /// Appends a value in a format. A letter behind a backslash stands for itself.
@@ -178,6 +196,9 @@ impl Moment<'_> {
         match self.shape {
             Shape::Date if is_clock => Err(FormatError::Refused(letter)),
             Shape::ClockOnly if !is_clock => Err(FormatError::Missing(letter)),
+            Shape::Refusing => Err(FormatError::Refused(letter)),
+            Shape::Nothing if matches!(letter, 'r' | 'U') => Err(FormatError::Refused(letter)),
+            Shape::Nothing if !"eTOZI".contains(letter) => Err(FormatError::Missing(letter)),
             Shape::Time if DAY_LETTERS.contains(letter) => Err(FormatError::Missing(letter)),
             Shape::Time if matches!(letter, 'r' | 'U') => Err(FormatError::Refused(letter)),
             _ => Ok(()),

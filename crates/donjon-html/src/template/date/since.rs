@@ -35,30 +35,55 @@ impl Units<'_> {
     }
 }
 
-/// The time from `start` to `end`, both aware or both naive: `4 days, 6 hours`. What is negative or below a minute is
-/// `0 minutes`.
-pub(crate) fn since(start: &DateTime, end: &DateTime, units: Units<'_>) -> String {
-    let parts = parts(start, end);
+/// The time from `moment` to `now`, or where it is not `past` from `now` to `moment`: `4 days, 6 hours`. What is
+/// negative or below a minute is `0 minutes`. `None` if only one of the two is naive.
+pub(crate) fn since(
+    moment: &DateTime,
+    now: &DateTime,
+    past: bool,
+    units: Units<'_>,
+) -> Option<String> {
+    let now = match (moment.zone(), now.zone()) {
+        (Some(zone), Some(_)) => now.in_zone(zone),
+        (None, None) => now.clone(),
+        _ => return None,
+    };
+    let parts = if past { parts(moment, &now) } else { parts(&now, moment) };
     let Some(first) = parts.iter().position(|part| *part != 0) else {
-        return units.word(5, 0);
+        return Some(units.word(5, 0));
     };
     let shown = (first..).zip(parts.iter().skip(first)).take(units.depth);
     let words: Vec<String> = shown
         .take_while(|(_, part)| **part != 0)
         .map(|(unit, part)| units.word(unit, *part))
         .collect();
-    words.join(&units.locale.translate(None, ", "))
+    Some(words.join(&units.locale.translate(None, ", ")))
 }
 
-/// Years, months, weeks, days, hours and minutes from `start` to `end`; nothing where `end` is not later.
+impl DateTime {
+    /// The time from this moment to `now` in words, in at most `depth` neighbouring units: `4 days, 6 hours`. What is
+    /// negative or below a minute is `0 minutes`. `None` if only one of the two is naive.
+    #[must_use]
+    pub fn timesince(&self, now: &Self, depth: usize, locale: &Locale) -> Option<String> {
+        since(self, now, true, Units { locale, context: None, depth })
+    }
+
+    /// The time from `now` to this moment in words, as [`timesince`](Self::timesince).
+    #[must_use]
+    pub fn timeuntil(&self, now: &Self, depth: usize, locale: &Locale) -> Option<String> {
+        since(self, now, false, Units { locale, context: None, depth })
+    }
+}
+
+/// Years, months, weeks, days, hours and minutes from `start` to `end`; nothing where `end` is not later. Both are in the
+/// same zone, and so Python counts by the clock, also where it was set in between.
 fn parts(start: &DateTime, end: &DateTime) -> [i64; 6] {
-    if elapsed(start, end).div_euclid(MICROS) <= 0 {
+    if (end.wall - start.wall).div_euclid(MICROS) <= 0 {
         return [0; 6];
     }
     let months = months(start, end);
-    let pivot = if months == 0 { start.clone() } else { pivot(start, months) };
-    // Whole seconds of the pivot: its microseconds are not Django's concern.
-    let rest = elapsed(&pivot, end);
+    let pivot = if months == 0 { start.wall } else { pivot(start, months) };
+    let rest = end.wall - pivot;
     let [week, day, hour, minute] = [7 * DAY, DAY, 3600 * MICROS, 60 * MICROS];
     [
         months.div_euclid(12),
@@ -70,14 +95,6 @@ fn parts(start: &DateTime, end: &DateTime) -> [i64; 6] {
     ]
 }
 
-/// The microseconds between two moments. Python subtracts the clock readings of moments in the same zone.
-fn elapsed(start: &DateTime, end: &DateTime) -> i64 {
-    match (start.zone(), end.zone()) {
-        (Some(a), Some(b)) if a.is_same(b) => end.wall - start.wall,
-        _ => end.epoch_micros() - start.epoch_micros(),
-    }
-}
-
 fn months(start: &DateTime, end: &DateTime) -> i64 {
     let (from, to) = (start.civil(), end.civil());
     let months = (to.year - from.year) * 12 + to.month - from.month;
@@ -85,16 +102,14 @@ fn months(start: &DateTime, end: &DateTime) -> i64 {
     months - i64::from(begun)
 }
 
-/// The moment that many months later, on the last day of the month if there is no such day.
-fn pivot(start: &DateTime, months: i64) -> DateTime {
+/// The clock reading that many months later, in whole seconds; on the last day of the month if there is no such day.
+fn pivot(start: &DateTime, months: i64) -> i64 {
     let Civil { year, month, day } = start.civil();
     let total = year * 12 + month - 1 + months;
     let (year, month) = (total.div_euclid(12), total.rem_euclid(12));
     let most = usize::try_from(month).ok().and_then(|month| MONTH_DAYS.get(month)).copied();
     let days = days_from_civil(year, month + 1, day.min(most.unwrap_or(day)));
-    let seconds = start.clock() / MICROS;
-    let wall = DateTime::from_naive_micros(days * DAY + seconds * MICROS);
-    start.zone().map_or_else(|| wall.clone(), |zone| wall.make_aware(zone))
+    days * DAY + start.clock() / MICROS * MICROS
 }
 
 #[cfg(test)]
@@ -103,9 +118,8 @@ mod tests {
 
     fn between(start: &str, end: &str, depth: usize) -> Option<String> {
         let english = Locale::english();
-        let units = Units { locale: &english, context: None, depth };
-        let text = since(&DateTime::parse_iso(start)?, &DateTime::parse_iso(end)?, units);
-        Some(text.replace('\u{a0}', " "))
+        let (start, end) = (DateTime::parse_iso(start)?, DateTime::parse_iso(end)?);
+        Some(start.timesince(&end, depth, &english)?.replace('\u{a0}', " "))
     }
 
     #[test]

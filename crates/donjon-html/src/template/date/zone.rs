@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone as Database};
 
 use super::MICROS;
+use crate::template::value::{Object, Value};
 
 /// A time zone. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -135,12 +136,11 @@ impl Default for TimeZone {
 }
 
 impl TimeZone {
-    /// Whether two zones are the same object in Python, as far as it can be told.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Kind::Utc, Kind::Utc) => true,
-            (Kind::Named(a), Kind::Named(b)) => a == b,
-            _ => false,
+    /// The zone that a value of a template names or is.
+    pub(crate) fn of_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Object(object) => object.time_zone(),
+            other => Self::named(other.as_str()?),
         }
     }
 
@@ -157,5 +157,30 @@ impl TimeZone {
                 format!("datetime.timezone({span}{name})")
             }
         }
+    }
+}
+
+/// In a template a zone prints its name, and is what `{% timezone %}` and the filter `timezone` take.
+impl Object for TimeZone {
+    fn attribute(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn display(&self) -> Value {
+        self.name().into()
+    }
+
+    fn repr(&self) -> Option<String> {
+        Some(Self::repr(self))
+    }
+
+    fn time_zone(&self) -> Option<TimeZone> {
+        Some(self.clone())
+    }
+}
+
+impl From<TimeZone> for Value {
+    fn from(zone: TimeZone) -> Self {
+        Self::object(zone)
     }
 }
