@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-
 use donjon_html::Markup;
 use donjon_html::template::{
     Call, Date, DateTime, Decimal, Duration, LookupError, Map, Object, Time, TimeZone,
@@ -56,13 +55,17 @@ fn special(kind: &str, inner: &Value, described: &Value) -> Result<Held, Unanswe
         "$date" => date(text).map(Held::from),
         "$time" => time(text, &described["tz"]).map(Held::from),
         "$datetime" => datetime(text, &described["tz"]).map(Held::from),
-        "$timedelta" => inner.as_f64().map(|s| Duration::from_micros((s * 1e6).round() as i64).into()),
+        "$timedelta" => {
+            inner.as_f64().map(|s| Duration::from_micros((s * 1e6).round() as i64).into())
+        }
         "$tz" => zone(inner).map(|zone| zone.name().into()),
         "$dict" => Some(Held::object(Pairs::new(pairs(inner)?))),
         "$querydict" => Some(Held::object(Query::parse(text))),
         "$callable" => Some(Held::object(Callable(inner.clone()))),
         "$object" => Some(Held::object(Described(inner.clone()))),
-        "$template" => inner["name"].as_str().map(Held::from).or_else(|| Some(template_name(inner).into())),
+        "$template" => {
+            inner["name"].as_str().map(Held::from).or_else(|| Some(template_name(inner).into()))
+        }
         _ => None,
     };
     found.ok_or_else(|| odd(kind))
@@ -85,11 +88,7 @@ fn range(inner: &Value) -> Option<Held> {
 
 fn date(text: &str) -> Option<Date> {
     let mut parts = text.split('-');
-    Date::new(
-        parts.next()?.parse().ok()?,
-        parts.next()?.parse().ok()?,
-        parts.next()?.parse().ok()?,
-    )
+    Date::new(parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?)
 }
 
 fn time(text: &str, zone_of: &Value) -> Option<Time> {
@@ -374,4 +373,3 @@ pub fn context(described: &Value) -> Result<donjon_html::template::Variables, Un
         .collect::<Result<Vec<(Cow<'static, str>, Held)>, Unanswered>>()
         .map(|pairs| pairs.into_iter().collect())
 }
-

@@ -71,6 +71,7 @@ pub fn filter(case: &Case) -> Answer {
         time_zone: &zone,
         use_tz: around.locale.uses_tz(),
         use_l10n: true,
+        urlize_http: !assumes_https(case),
         now: around.now,
     };
     let library = case.field("library").as_str().map(|module| {
@@ -83,6 +84,11 @@ pub fn filter(case: &Case) -> Answer {
     }
 }
 
+/// Whether `urlize` takes bare addresses for `https`; the recording says where Django's default is changed.
+fn assumes_https(case: &Case) -> bool {
+    case.field("settings")["URLIZE_ASSUME_HTTPS"] == true
+}
+
 fn sources(case: &Case, main: &str) -> Result<Vec<(String, String)>, Unanswered> {
     let templates = case.field("templates").as_object().into_iter().flatten();
     let named =
@@ -90,9 +96,11 @@ fn sources(case: &Case, main: &str) -> Result<Vec<(String, String)>, Unanswered>
     let mut sources: BTreeMap<String, String> = named.collect();
     sources.insert(main.to_owned(), case.text("source")?.to_owned());
     let further = list(case.field("template_dirs")).flat_map(|place| {
-        place.as_object().into_iter().flatten().filter_map(|(name, source)| {
-            Some((name.clone(), source.as_str()?.to_owned()))
-        })
+        place
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, source)| Some((name.clone(), source.as_str()?.to_owned())))
     });
     let mut compiled = Vec::new();
     collect_compiled(case.field("context"), &mut compiled);
@@ -124,6 +132,9 @@ fn options(case: &Case) -> Result<TemplateOptions, Unanswered> {
     if engine["autoescape"] == false {
         options = options.danger_without_autoescape();
     }
+    if !assumes_https(case) {
+        options = options.danger_urlize_assume_http();
+    }
     Ok(options)
 }
 
@@ -148,7 +159,8 @@ impl<'a> Around<'a> {
     fn of(case: &'a Case) -> Result<Self, Unanswered> {
         let locale = locale(case)?;
         let settings = case.field("settings");
-        let zone = zone(&settings["current_timezone"]).unwrap_or_else(|| locale.time_zone().clone());
+        let zone =
+            zone(&settings["current_timezone"]).unwrap_or_else(|| locale.time_zone().clone());
         Ok(Self { case, zone, now: now(case), locale, fragments: Fragments::default() })
     }
 }
@@ -174,7 +186,10 @@ fn locale(case: &Case) -> Result<donjon_html::locale::Locale, Unanswered> {
     if let Some(languages) = settings["LANGUAGES"].as_array() {
         let pair = |pair: &Value| {
             let pair = pair.get("$tuple").unwrap_or(pair);
-            Some((pair[0].as_str()?.to_owned(), pair[1].as_str().or_else(|| pair[1]["$lazy"].as_str())?.to_owned()))
+            Some((
+                pair[0].as_str()?.to_owned(),
+                pair[1].as_str().or_else(|| pair[1]["$lazy"].as_str())?.to_owned(),
+            ))
         };
         made = made.languages(languages.iter().filter_map(pair).collect::<Vec<_>>());
     }
@@ -228,9 +243,9 @@ fn catalogues(case: &Case, settings: LocaleSettings) -> LocaleSettings {
         else {
             continue;
         };
-        let known = by_language.remove(language).unwrap_or_else(|| {
-            Catalogue::new(donjon_html::locale::PluralRule::by_number())
-        });
+        let known = by_language
+            .remove(language)
+            .unwrap_or_else(|| Catalogue::new(donjon_html::locale::PluralRule::by_number()));
         let context = entry["context"].as_str();
         let known = match entry["n"].as_f64().filter(|_| !entry["plural"].is_null()) {
             Some(n) => known.plural(context, message, n as u64, text),
@@ -238,7 +253,9 @@ fn catalogues(case: &Case, settings: LocaleSettings) -> LocaleSettings {
         };
         by_language.insert(language, known);
     }
-    by_language.into_iter().fold(settings, |settings, (code, known)| settings.catalogue(code, known))
+    by_language
+        .into_iter()
+        .fold(settings, |settings, (code, known)| settings.catalogue(code, known))
 }
 
 #[derive(Default)]
@@ -294,7 +311,13 @@ impl Surroundings for Around<'_> {
                 let request = self.case.field("request");
                 let query = request["GET"].as_str()?;
                 let path = request["path"].as_str().unwrap_or("/");
-                Some(Map::from_iter([("GET", Held::object(Query::parse(query))), ("path", path.into())]).into())
+                Some(
+                    Map::from_iter([
+                        ("GET", Held::object(Query::parse(query))),
+                        ("path", path.into()),
+                    ])
+                    .into(),
+                )
             }
             _ => None,
         }

@@ -63,7 +63,10 @@ pub fn wrap(text: &str, width: usize) -> String {
 /// Python's `splitlines`.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let ends = |c: char| {
-        matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')
+        matches!(
+            c,
+            '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
     };
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -72,7 +75,11 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
         }
         let at = rest.find(ends).unwrap_or(rest.len());
         let (line, after) = rest.split_at(at);
-        let skip = if after.starts_with("\r\n") { 2 } else { after.chars().next().map_or(0, char::len_utf8) };
+        let skip = if after.starts_with("\r\n") {
+            2
+        } else {
+            after.chars().next().map_or(0, char::len_utf8)
+        };
         rest = after.get(skip..).unwrap_or_default();
         Some(line)
     })
@@ -161,7 +168,8 @@ fn pieces(line: &str) -> Vec<&str> {
 #[must_use]
 pub fn slugify(text: &str) -> String {
     let ascii: String = text.nfkd().filter(char::is_ascii).collect::<String>().to_lowercase();
-    let kept = ascii.chars().filter(|c| c.is_alphanumeric() || *c == '_' || *c == '-' || is_blank(*c));
+    let kept =
+        ascii.chars().filter(|c| c.is_alphanumeric() || *c == '_' || *c == '-' || is_blank(*c));
     let mut out = String::with_capacity(ascii.len());
     for character in kept {
         let character = if is_blank(character) { '-' } else { character };
@@ -170,6 +178,11 @@ pub fn slugify(text: &str) -> String {
         }
     }
     out.trim_matches(['-', '_']).to_owned()
+}
+
+/// White space as Python's `\s` has it.
+pub(crate) fn is_white(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\x1c'..='\x1f')
 }
 
 fn is_blank(character: char) -> bool {
@@ -199,7 +212,10 @@ mod tests {
 
     #[test]
     fn lines_are_wrapped_at_spaces() {
-        assert_eq!(wrap("this is a long paragraph of text", 14), "this is a long\nparagraph of\ntext");
+        assert_eq!(
+            wrap("this is a long paragraph of text", 14),
+            "this is a long\nparagraph of\ntext"
+        );
         assert_eq!(wrap("a  b\n   \nc", 2), "a\nb\n   \nc");
         assert_eq!(wrap("longword x\n", 3), "longword\nx\n");
     }

@@ -147,6 +147,7 @@ pub struct TemplateOptions {
     lenient: bool,
     without_autoescape: bool,
     debug: bool,
+    urlize_http: bool,
 }
 
 impl Default for TemplateOptions {
@@ -160,6 +161,7 @@ impl Default for TemplateOptions {
             lenient: false,
             without_autoescape: false,
             debug: false,
+            urlize_http: false,
         }
     }
 }
@@ -235,6 +237,12 @@ impl TemplateOptions {
     #[must_use]
     pub fn danger_debug(self) -> Self {
         Self { debug: true, ..self }
+    }
+
+    /// Makes `urlize` take addresses without a scheme for `http`. Django: `URLIZE_ASSUME_HTTPS = False`.
+    #[must_use]
+    pub fn danger_urlize_assume_http(self) -> Self {
+        Self { urlize_http: true, ..self }
     }
 
     fn escape_of(&self, name: &str) -> Escape {
@@ -534,6 +542,10 @@ impl TemplateOptions {
 
     pub(super) fn rendering_limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(super) fn urlizes_http(&self) -> bool {
+        self.urlize_http
     }
 
     pub(super) fn debugs(&self) -> bool {

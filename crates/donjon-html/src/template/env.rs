@@ -19,6 +19,8 @@ pub struct Env<'a> {
     pub use_tz: bool,
     /// Whether numbers and dates are written as in the language, or `{% localize off %}` holds.
     pub use_l10n: bool,
+    /// Whether `urlize` takes addresses without a scheme for `http`: `URLIZE_ASSUME_HTTPS = False`.
+    pub urlize_http: bool,
     /// The present.
     pub now: Now,
 }
@@ -30,7 +32,15 @@ impl Env<'static> {
         static BARE: LazyLock<(Locale, TimeZone)> =
             LazyLock::new(|| (Locale::english(), TimeZone::utc()));
         let (locale, time_zone) = &*BARE;
-        Self { autoescape, locale, time_zone, use_tz: true, use_l10n: true, now: Now::default() }
+        Self {
+            autoescape,
+            locale,
+            time_zone,
+            use_tz: true,
+            use_l10n: true,
+            urlize_http: false,
+            now: Now::default(),
+        }
     }
 }
 

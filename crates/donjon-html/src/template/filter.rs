@@ -12,13 +12,14 @@ use super::env::Env;
 use super::value::Value;
 
 mod basic;
-mod layout;
-mod list;
 mod date;
 mod humanize;
 mod i18n;
+mod layout;
+mod list;
 mod markup;
 mod number;
+mod stringformat;
 mod text;
 
 /// Whether a template escapes at the place where a filter stands: `{% autoescape %}`.
@@ -76,10 +77,18 @@ impl Filter {
         env: &Env<'_>,
     ) -> Result<Value, FilterError> {
         let result = (self.apply)(value, arg, env)?;
-        match self.safety == Safety::Preserved && value.is_markup() && !result.is_markup() {
+        match self.safety == Safety::Preserved && is_safe(value) && !result.is_markup() {
             true => Ok(crate::Markup::danger_trusted(result.text()).into()),
             false => Ok(result),
         }
+    }
+}
+
+/// Whether a value is markup, or an object that prints as markup.
+fn is_safe(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => object.display().is_markup(),
+        other => other.is_markup(),
     }
 }
 

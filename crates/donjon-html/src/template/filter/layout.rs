@@ -24,7 +24,8 @@ pub(super) const FILTERS: &[Filter] = &[
 ];
 
 fn width(arg: Option<&Value>) -> std::result::Result<i64, FilterError> {
-    let width = arg.and_then(int).ok_or_else(|| FilterError::new("the width is no whole number"))?;
+    let width =
+        arg.and_then(int).ok_or_else(|| FilterError::new("the width is no whole number"))?;
     match usize::try_from(width).is_ok_and(|width| width > MAX_WIDTH) {
         true => Err(FilterError::new(format!("a field has at most {MAX_WIDTH} characters"))),
         false => Ok(width),

@@ -87,7 +87,8 @@ fn sliced(value: &Value, arg: &str) -> Option<Value> {
         Value::Object(object) => object.items()?.into(),
         _ => return None,
     };
-    let kept = places(items.len(), from, to, step.unwrap_or(1))?.filter_map(|at| items.get(at).cloned());
+    let kept =
+        places(items.len(), from, to, step.unwrap_or(1))?.filter_map(|at| items.get(at).cloned());
     Some(match value {
         Value::Tuple(_) => Value::Tuple(kept.collect()),
         _ => kept.collect(),
@@ -198,7 +199,9 @@ fn nested(
     depth: usize,
 ) -> std::result::Result<(), FilterError> {
     if depth > MAX_LIST_DEPTH {
-        return Err(FilterError::new(format!("the list is nested more than {MAX_LIST_DEPTH} deep")));
+        return Err(FilterError::new(format!(
+            "the list is nested more than {MAX_LIST_DEPTH} deep"
+        )));
     }
     let items = items(value, "unordered_list")?;
     let mut rest = items.iter().peekable();
@@ -240,8 +243,17 @@ mod tests {
     fn slices_are_python_s() {
         let cut = |arg: &str| sliced(&"abcdef".into(), arg).map(|v| v.text().into_owned());
         for (arg, expected) in [
-            (":2", "ab"), ("2", "ab"), ("-2:", "ef"), ("1:-1", "bcde"), ("::2", "ace"), ("::-1", "fedcba"),
-            ("4:1:-2", "ec"), (":", "abcdef"), ("9:", ""), ("-99:2", "ab"), ("5::-1", "fedcba"),
+            (":2", "ab"),
+            ("2", "ab"),
+            ("-2:", "ef"),
+            ("1:-1", "bcde"),
+            ("::2", "ace"),
+            ("::-1", "fedcba"),
+            ("4:1:-2", "ec"),
+            (":", "abcdef"),
+            ("9:", ""),
+            ("-99:2", "ab"),
+            ("5::-1", "fedcba"),
         ] {
             assert_eq!(cut(arg).as_deref(), Some(expected), "{arg}");
         }
@@ -252,6 +264,8 @@ mod tests {
     fn private_parts_are_no_keys() {
         let item: Value = [("a", [("b", 1)].into_iter().collect::<Value>())].into_iter().collect();
         assert_eq!(property(&item, &"a.b".into()), Some(1.into()));
-        assert!(property(&item, &"a._b".into()).is_none() && property(&item, &"_a".into()).is_none());
+        assert!(
+            property(&item, &"a._b".into()).is_none() && property(&item, &"_a".into()).is_none()
+        );
     }
 }

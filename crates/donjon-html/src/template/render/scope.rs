@@ -205,6 +205,7 @@ impl<'a> Scope<'a> {
             time_zone: &self.time_zone,
             use_tz: self.use_tz,
             use_l10n: self.use_l10n,
+            urlize_http: self.templates.options().urlizes_http(),
             now: self.now,
         }
     }
