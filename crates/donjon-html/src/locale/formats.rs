@@ -82,7 +82,8 @@ impl Formats {
     }
 
     /// `NUMBER_GROUPING`: the sizes of the groups of digits, from the right. The last one repeats; a 0 at the end means
-    /// the one before it. Nothing: digits aren't grouped. India: `[3, 2, 0]`.
+    /// the one before it, and 255 (-1 in Django) that the rest is not grouped. Nothing: digits aren't grouped. India:
+    /// `[3, 2, 0]`.
     #[must_use]
     pub fn number_grouping(mut self, sizes: impl Into<Cow<'static, [u8]>>) -> Self {
         self.number_grouping = Some(sizes.into());

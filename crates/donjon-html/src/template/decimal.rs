@@ -51,7 +51,9 @@ impl Decimal {
 
     /// Without an exponent: Python's `{:f}`. As long as the exponent is large.
     pub(crate) fn fixed(&self) -> String {
-        let zeros = usize::try_from(self.exponent).unwrap_or_default();
+        // `0E+2` is one zero, not three.
+        let zeros =
+            if self.is_zero() { 0 } else { usize::try_from(self.exponent).unwrap_or_default() };
         let digits = self.digits.iter().copied().chain(std::iter::repeat_n(b'0', zeros)).collect();
         Self { digits, exponent: self.exponent.min(0), ..*self }.plain()
     }
@@ -63,8 +65,6 @@ impl Decimal {
         let (whole, fraction) = padded.split_at(padded.len() - after);
         let (sign, point) =
             (if self.negative { "-" } else { "" }, if after > 0 { "." } else { "" });
-        // `0E+2` is zero, not three of them.
-        let whole = if self.is_zero() && after == 0 { "0" } else { whole };
         format!("{sign}{whole}{point}{fraction}")
     }
 
@@ -181,6 +181,19 @@ mod tests {
             ("1.23e5", "1.23E+5"),
         ] {
             assert_eq!(Decimal::parse(text).map(|n| n.to_string()).as_deref(), Some(printed));
+        }
+    }
+
+    #[test]
+    fn with_and_without_an_exponent() {
+        for (text, fixed, scientific) in [
+            ("1E+2", "100", "1e+2"),
+            ("0E+2", "0", "0e+2"),
+            ("-12.50", "-12.50", "-1.250e+1"),
+            ("1E-3", "0.001", "1e-3"),
+        ] {
+            let shown = Decimal::parse(text).map(|n| (n.fixed(), n.scientific()));
+            assert_eq!(shown, Some((fixed.into(), scientific.into())));
         }
     }
 

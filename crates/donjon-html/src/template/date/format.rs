@@ -343,10 +343,11 @@ fn title(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     let mut in_word = false;
     for letter in word.chars() {
-        if in_word {
-            out.extend(letter.to_lowercase())
-        } else {
-            out.extend(letter.to_uppercase())
+        match letter {
+            // Georgian words begin with no capital, though the letters have some.
+            'ა'..='ჿ' => out.push(letter),
+            _ if in_word => out.extend(letter.to_lowercase()),
+            _ => out.extend(letter.to_uppercase()),
         }
         in_word = letter.is_lowercase() || letter.is_uppercase();
     }
@@ -439,5 +440,7 @@ mod tests {
     #[test]
     fn titles() {
         assert_eq!(title("ş.b-x'é 1a"), "Ş.B-X'É 1A");
+        assert_eq!(title("სექ"), "სექ");
+        assert_eq!(title("სექ"), "სექ");
     }
 }

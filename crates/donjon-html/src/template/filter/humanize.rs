@@ -327,7 +327,7 @@ mod tests {
         }
         assert_eq!(show(intword, format!("1{}", "0".repeat(100))), "1.0 googol");
         assert_eq!(show(intword, format!("1{}", "0".repeat(103))), format!("1{}", "0".repeat(103)));
-        assert_eq!([1.0, 1.2, 0.5, 2.0, -1.5].map(round_away_from_one), [1.0, 3.0, 0.0, 2.0, -2.0]);
+        assert_eq!([1.0, 1.2, 0.5, 2.0, -1.5].map(round_away_from_one), [1.0, 2.0, 0.0, 2.0, -2.0]);
         assert_eq!((show(apnumber, 9), show(apnumber, "10")), ("nine".into(), "10".into()));
     }
 
