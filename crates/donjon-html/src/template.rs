@@ -21,6 +21,7 @@ mod filter;
 mod lexer;
 mod number;
 mod parser;
+mod print;
 mod render;
 mod serialize;
 mod tag;

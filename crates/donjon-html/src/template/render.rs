@@ -16,12 +16,12 @@ use super::condition::{Condition, Operator};
 use super::engine::Templates;
 use super::expression::{Expression, Head, Path};
 use super::filter::Autoescape;
-use super::number;
+use super::print::write;
 use super::tag::{Bindings, Include, Loop, UrlCall};
 use super::value::Value;
 use super::variables::{Surroundings, Variables};
 use crate::context::{Escaper, Slot};
-use crate::escape::{self, HtmlWriter, css, js, url};
+use crate::escape::{self, url};
 
 /// The deepest nesting of includes in a page.
 pub const MAX_INCLUDES: usize = 32;
@@ -537,94 +537,4 @@ fn loop_path(bound: &[(Arc<str>, Bound)], parts: &[Box<str>]) -> Option<Value> {
             Some(names.iter().map(|name| (*name, value(name))).collect())
         }
     }
-}
-
-/// Prints a value for the place it stands in.
-fn write(
-    out: &mut String,
-    scratch: &mut String,
-    escaper: Escaper,
-    escape: Autoescape,
-    value: &Value,
-) {
-    match (escaper.slot, escaper.attribute) {
-        (Slot::Nothing, _) => {}
-        (Slot::Html, _) => print(out, value, escape, String::push_str),
-        (Slot::TextOnly, _) => print(out, value, escape, escape::write_markup_as_text),
-        (_, false) => write_special(out, escaper.slot, value),
-        (_, true) => {
-            scratch.clear();
-            write_special(scratch, escaper.slot, value);
-            escape::write_html(out, scratch);
-        }
-    }
-}
-
-/// Prints text escaped, and markup as `markup` says.
-fn print(out: &mut String, value: &Value, escape: Autoescape, markup: fn(&mut String, &str)) {
-    match value {
-        Value::Markup(html) => markup(out, html),
-        Value::Object(object) => match object.display() {
-            Value::Object(_) => {}
-            shown => print(out, &shown, escape, markup),
-        },
-        Value::Str(text) if escape == Autoescape::On => escape::write_html(out, text),
-        Value::Int(number) => drop(write!(out, "{number}")),
-        Value::Float(number) => drop(number::write_localized(out, *number)),
-        other if escape == Autoescape::On => match other.as_str() {
-            Some(text) => escape::write_html(out, text),
-            None => drop(HtmlWriter(out).write_str(&other.text())),
-        },
-        other => markup(out, &other.text()),
-    }
-}
-
-/// What a script or an address sees of a value that only shows itself.
-fn shown(value: &Value) -> Cow<'_, Value> {
-    match value {
-        Value::Object(object) => Cow::Owned(object.display()),
-        other => Cow::Borrowed(other),
-    }
-}
-
-fn write_special(out: &mut String, slot: Slot, value: &Value) {
-    if slot == Slot::JsValue {
-        // `x-{{ n }}` with a negative number is not `x--1`.
-        let negative = value.number().is_some_and(|number| number < 0.0);
-        out.push_str(if negative { " " } else { "" });
-        return js::write_value(out, value);
-    }
-    let value = shown(value);
-    let text = match &*value {
-        Value::Float(number) => {
-            let mut text = String::new();
-            let _ = number::write_localized(&mut text, *number);
-            Cow::Owned(text)
-        }
-        Value::Markup(html) if slot != Slot::SrcDoc && slot != Slot::JsString => {
-            escape::unescape(html)
-        }
-        other => other.text(),
-    };
-    match slot {
-        Slot::SrcDoc if value.is_markup() => out.push_str(&text),
-        Slot::SrcDoc => escape::write_html(out, &text),
-        Slot::UrlStart => out.push_str(&url::filter(&text)),
-        Slot::UrlCode => out.push_str(if may_run(&value, &text) { &text } else { url::INVALID }),
-        Slot::UrlSegment => url::write_segment(out, &text),
-        Slot::UrlQuery => url::write_component(out, &text),
-        Slot::UrlEncodedSegment => url::write_encoded_path(out, &text),
-        Slot::UrlEncodedQuery => url::write_encoded_component(out, &text),
-        Slot::SrcSet => url::write_srcset(out, &text),
-        Slot::CssUrl => url::write_enclosed(out, &text),
-        Slot::CssValue => css::write_value(out, &text),
-        Slot::CssString => css::write_string(out, &text),
-        Slot::JsString => js::write_string(out, &text),
-        Slot::JsEscaped => out.push_str(&text),
-        Slot::JsValue | Slot::Html | Slot::TextOnly | Slot::Nothing => {}
-    }
-}
-
-fn may_run(value: &Value, text: &str) -> bool {
-    matches!(value, Value::Url(_)) || url::is_site_directory(text)
 }
