@@ -20,6 +20,7 @@ pub mod report;
 pub mod sessions;
 pub mod signing;
 pub mod table;
+pub mod template_values;
 pub mod templates;
 pub mod web;
 
@@ -130,6 +131,7 @@ async fn answer(case: &Case) -> Answer {
         "django_csp_middleware" => csp::django_csp_middleware(case).await,
         "csp" => csp::django_middleware(case).await,
         "template" => templates::template(case),
+        "filter" => templates::filter(case),
         "host" => hosts::host(case),
         "security" => headers::security(case).await,
         "xframe" => headers::xframe(case).await,

@@ -45,7 +45,7 @@ pub use date::{
 pub use decimal::Decimal;
 pub use engine::{Escape, TemplateError, TemplateErrors, TemplateOptions, Templates};
 pub use env::{Env, Now};
-pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety};
+pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety, call_filter};
 pub use fragment::FragmentCache;
 pub use library::{Arguments, Library, Signature, TagContext, TagError};
 pub use map::{Key, Map};

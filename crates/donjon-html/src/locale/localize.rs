@@ -1,7 +1,5 @@
 //! What `{{ value }}` prints.
 
-use std::fmt::Write as _;
-
 use super::number::NumberFormat;
 use super::{FormatName, Locale};
 use crate::template::{Value, write_float};
@@ -25,6 +23,11 @@ impl Locale {
         )
     }
 
+    /// Whether whole numbers are printed as they are.
+    pub(crate) fn has_plain_ints(&self) -> bool {
+        self.active.ungrouped_ints
+    }
+
     /// What `{{ value }}` prints, before it is escaped.
     #[must_use]
     pub fn localize(&self, value: &Value) -> String {
@@ -37,7 +40,7 @@ impl Locale {
     pub fn write_localized(&self, out: &mut String, value: &Value) {
         match value {
             Value::Int(number) if self.active.ungrouped_ints => {
-                let _ = write!(out, "{number}");
+                out.push_str(itoa::Buffer::new().format(*number));
             }
             Value::Float(number) if self.active.plain_floats && has_no_exponent(*number) => {
                 let _ = write_float(out, *number);

@@ -20,6 +20,7 @@ use super::render::{Limits, RenderError, Renderer};
 use super::tag::{Capture, Kind, Node, Producer};
 use super::variables::{Surroundings, Variables};
 use crate::context::{Context, Fault};
+use crate::locale::Locale;
 
 /// What is wrong in a template, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,8 +137,9 @@ pub enum Escape {
 }
 
 /// How a set of templates is loaded and rendered. Django: `TEMPLATES["OPTIONS"]`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TemplateOptions {
+    locale: Locale,
     libraries: Libraries,
     escape: Vec<(String, Escape)>,
     invalid: String,
@@ -145,6 +147,23 @@ pub struct TemplateOptions {
     lenient: bool,
     without_autoescape: bool,
     debug: bool,
+    urlize_http: bool,
+}
+
+impl Default for TemplateOptions {
+    fn default() -> Self {
+        Self {
+            locale: Locale::english(),
+            libraries: Libraries::default(),
+            escape: Vec::new(),
+            invalid: String::new(),
+            limits: Limits::default(),
+            lenient: false,
+            without_autoescape: false,
+            debug: false,
+            urlize_http: false,
+        }
+    }
 }
 
 impl TemplateOptions {
@@ -152,6 +171,12 @@ impl TemplateOptions {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The language, formats and time zone of pages, where the page's [`Surroundings`] say nothing else.
+    #[must_use]
+    pub fn locale(self, locale: Locale) -> Self {
+        Self { locale, ..self }
     }
 
     /// Registers a library, for `{% load name %}`. Django: `libraries`.
@@ -212,6 +237,12 @@ impl TemplateOptions {
     #[must_use]
     pub fn danger_debug(self) -> Self {
         Self { debug: true, ..self }
+    }
+
+    /// Makes `urlize` take addresses without a scheme for `http`. Django: `URLIZE_ASSUME_HTTPS = False`.
+    #[must_use]
+    pub fn danger_urlize_assume_http(self) -> Self {
+        Self { urlize_http: true, ..self }
     }
 
     fn escape_of(&self, name: &str) -> Escape {
@@ -501,12 +532,20 @@ impl Templates {
 }
 
 impl TemplateOptions {
+    pub(super) fn default_locale(&self) -> &Locale {
+        &self.locale
+    }
+
     pub(super) fn invalid(&self) -> &str {
         &self.invalid
     }
 
     pub(super) fn rendering_limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(super) fn urlizes_http(&self) -> bool {
+        self.urlize_http
     }
 
     pub(super) fn debugs(&self) -> bool {

@@ -17,6 +17,10 @@ pub struct Env<'a> {
     pub time_zone: &'a TimeZone,
     /// Whether aware moments are shown in the active time zone: `USE_TZ`, or what `{% localtime %}` says.
     pub use_tz: bool,
+    /// Whether numbers and dates are written as in the language, or `{% localize off %}` holds.
+    pub use_l10n: bool,
+    /// Whether `urlize` takes addresses without a scheme for `http`: `URLIZE_ASSUME_HTTPS = False`.
+    pub urlize_http: bool,
     /// The present.
     pub now: Now,
 }
@@ -28,7 +32,15 @@ impl Env<'static> {
         static BARE: LazyLock<(Locale, TimeZone)> =
             LazyLock::new(|| (Locale::english(), TimeZone::utc()));
         let (locale, time_zone) = &*BARE;
-        Self { autoescape, locale, time_zone, use_tz: true, now: Now::default() }
+        Self {
+            autoescape,
+            locale,
+            time_zone,
+            use_tz: true,
+            use_l10n: true,
+            urlize_http: false,
+            now: Now::default(),
+        }
     }
 }
 
@@ -52,6 +64,12 @@ pub struct Now {
 }
 
 impl Now {
+    /// The system's time.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::from_epoch_micros(DateTime::now().epoch_micros())
+    }
+
     /// That many microseconds after 1970-01-01 00:00 UTC.
     #[must_use]
     pub fn from_epoch_micros(micros: i64) -> Self {

@@ -15,8 +15,11 @@ mod basic;
 mod date;
 mod humanize;
 mod i18n;
+mod layout;
+mod list;
 mod markup;
 mod number;
+mod stringformat;
 mod text;
 
 /// Whether a template escapes at the place where a filter stands: `{% autoescape %}`.
@@ -74,10 +77,18 @@ impl Filter {
         env: &Env<'_>,
     ) -> Result<Value, FilterError> {
         let result = (self.apply)(value, arg, env)?;
-        match self.safety == Safety::Preserved && value.is_markup() && !result.is_markup() {
+        match self.safety == Safety::Preserved && is_safe(value) && !result.is_markup() {
             true => Ok(crate::Markup::danger_trusted(result.text()).into()),
             false => Ok(result),
         }
+    }
+}
+
+/// Whether a value is markup, or an object that prints as markup.
+fn is_safe(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => object.display().is_markup(),
+        other => other.is_markup(),
     }
 }
 
@@ -107,8 +118,15 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-const BUILT_IN: [&[Filter]; 5] =
-    [date::FILTERS, basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
+const BUILT_IN: [&[Filter]; 7] = [
+    basic::FILTERS,
+    date::FILTERS,
+    layout::FILTERS,
+    list::FILTERS,
+    markup::FILTERS,
+    number::FILTERS,
+    text::FILTERS,
+];
 
 /// Django's filter of that name, of those that need no `load`.
 pub(crate) fn built_in(name: &str) -> Option<Filter> {
@@ -124,6 +142,24 @@ pub(crate) fn shipped(library: &str) -> &'static [Filter] {
         "tz" => i18n::TZ,
         _ => &[],
     }
+}
+
+/// Calls a filter by its name, outside of a template: one of Django's, or with a library one that needs `load`.
+///
+/// # Errors
+///
+/// [`FilterError`] if there is no such filter, or it can't take what it is given.
+pub fn call_filter(
+    library: Option<&str>,
+    name: &str,
+    value: &Value,
+    arg: Option<&Value>,
+    env: &Env<'_>,
+) -> Result<Value, FilterError> {
+    let of_library = library.and_then(|library| shipped(library).iter().find(|f| f.name == name));
+    let filter = of_library.copied().or_else(|| built_in(name));
+    let filter = filter.ok_or_else(|| FilterError::new(format!("Invalid filter: '{name}'")))?;
+    (filter.apply)(value, arg, env)
 }
 
 /// The names of the filters that need no `load`.

@@ -21,6 +21,9 @@ use super::variables::Variables;
 /// The libraries that Donjon brings, as Django does.
 pub(crate) const SHIPPED: [&str; 6] = ["cache", "humanize", "i18n", "l10n", "static", "tz"];
 
+/// The most libraries, and parts of libraries, that one template loads.
+const MAX_LOADED: usize = 64;
+
 /// A tag could not do its work. The page fails, and the log has the message.
 pub type TagError = FilterError;
 
@@ -279,6 +282,7 @@ pub(crate) struct Vocabulary<'a> {
     loaded: RefCell<Vec<Loaded>>,
 }
 
+#[derive(PartialEq)]
 struct Loaded {
     library: String,
     /// `{% load a b from library %}`.
@@ -298,28 +302,37 @@ impl<'a> Vocabulary<'a> {
 
     /// Follows a `load` tag.
     pub(crate) fn load(&self, words: &[&str]) -> Result<(), Complaint> {
-        match words {
-            [names @ .., "from", library] if !names.is_empty() => {
-                self.exists(library)?;
-                let unknown = names.iter().find(|name| !self.library_has(library, name));
-                if let Some(name) = unknown {
-                    return Err(format!(
-                        "'{name}' is not a valid tag or filter in tag library '{library}'"
-                    ));
-                }
-                let only = Some(names.iter().map(|name| (*name).to_owned()).collect());
-                self.loaded.borrow_mut().push(Loaded { library: (*library).to_owned(), only });
+        if let [names @ .., "from", library] = words
+            && !names.is_empty()
+        {
+            self.exists(library)?;
+            let unknown = names.iter().find(|name| !self.library_has(library, name));
+            if let Some(name) = unknown {
+                return Err(format!(
+                    "'{name}' is not a valid tag or filter in tag library '{library}'"
+                ));
             }
-            libraries => {
-                for library in libraries {
-                    self.exists(library)?;
-                    self.loaded
-                        .borrow_mut()
-                        .push(Loaded { library: (*library).to_owned(), only: None });
-                }
-            }
+            return self.add(library, Some(names));
         }
-        Ok(())
+        words.iter().try_for_each(|library| {
+            self.exists(library)?;
+            self.add(library, None)
+        })
+    }
+
+    /// The library loaded last counts first, however often it was loaded before.
+    fn add(&self, library: &str, only: Option<&[&str]>) -> Result<(), Complaint> {
+        let only = only.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        let new = Loaded { library: library.to_owned(), only };
+        let mut loaded = self.loaded.borrow_mut();
+        loaded.retain(|known| *known != new);
+        loaded.push(new);
+        match loaded.len() > MAX_LOADED {
+            true => {
+                Err(format!("more than {MAX_LOADED} libraries and parts of libraries are loaded"))
+            }
+            false => Ok(()),
+        }
     }
 
     fn exists(&self, library: &str) -> Result<(), Complaint> {

@@ -21,11 +21,10 @@ pub(crate) fn write(
     env: &Env<'_>,
     value: &Value,
 ) {
-    let escape = env.autoescape;
     match (escaper.slot, escaper.attribute) {
         (Slot::Nothing, _) => {}
-        (Slot::Html, _) => print(out, value, escape, String::push_str),
-        (Slot::TextOnly, _) => print(out, value, escape, escape::write_markup_as_text),
+        (Slot::Html, _) => print(out, value, env, String::push_str),
+        (Slot::TextOnly, _) => print(out, value, env, escape::write_markup_as_text),
         (_, false) => write_special(out, escaper.slot, value),
         (_, true) => {
             scratch.clear();
@@ -36,21 +35,51 @@ pub(crate) fn write(
 }
 
 /// Prints text escaped, and markup as `markup` says.
-fn print(out: &mut String, value: &Value, escape: Autoescape, markup: fn(&mut String, &str)) {
+fn print(out: &mut String, value: &Value, env: &Env<'_>, markup: fn(&mut String, &str)) {
+    let escapes = env.autoescape == Autoescape::On;
     match value {
+        Value::Str(text) if escapes => escape::write_html(out, text),
+        Value::Int(number) if env.use_l10n && env.locale.has_plain_ints() => {
+            out.push_str(itoa::Buffer::new().format(*number));
+        }
+        Value::Int(_)
+        | Value::BigInt(_)
+        | Value::Float(_)
+        | Value::Decimal(_)
+        | Value::DateTime(_)
+        | Value::Date(_)
+        | Value::Time(_) => print_localized(out, value, env),
         Value::Markup(html) => markup(out, html),
         Value::Object(object) => match object.display() {
             Value::Object(_) => {}
-            shown => print(out, &shown, escape, markup),
+            shown => print(out, &shown, env, markup),
         },
-        Value::Str(text) if escape == Autoescape::On => escape::write_html(out, text),
-        Value::Int(number) => out.push_str(itoa::Buffer::new().format(*number)),
-        Value::Float(number) => drop(number::write_localized(out, *number)),
-        other if escape == Autoescape::On => match other.as_str() {
+        other if escapes => match other.as_str() {
             Some(text) => escape::write_html(out, text),
             None => drop(HtmlWriter(out).write_str(&other.text())),
         },
         other => markup(out, &other.text()),
+    }
+}
+
+/// Numbers and dates as in the page's language. What a language puts between digits is escaped too.
+fn print_localized(out: &mut String, value: &Value, env: &Env<'_>) {
+    let start = out.len();
+    let local = match value {
+        Value::DateTime(moment) => Some(Value::from(env.localtime(moment))),
+        _ => None,
+    };
+    let value = local.as_ref().unwrap_or(value);
+    match env.use_l10n {
+        true => env.locale.write_localized(out, value),
+        false => env.locale.write_unlocalized(out, value),
+    }
+    let written = out.get(start..).unwrap_or_default();
+    if env.autoescape == Autoescape::On
+        && let Cow::Owned(escaped) = escape::escape(written)
+    {
+        out.truncate(start);
+        out.push_str(&escaped);
     }
 }
 

@@ -10,10 +10,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::date::DateTime;
+use super::date::TimeZone;
+use super::env::Now;
 use super::fragment::FragmentCache;
 use super::map::Map;
 use super::value::Value;
+use crate::locale::Locale;
 
 /// The variables that a view hands to a template. Made by [`context!`](crate::context).
 #[derive(Clone, Default)]
@@ -146,9 +148,19 @@ pub trait Surroundings {
         None
     }
 
-    /// The time, for `{% now %}` and filters that compare with it. The system's, in UTC, where nothing else is said.
-    fn now(&self) -> DateTime {
-        DateTime::now()
+    /// The present, for `{% now %}` and filters that compare with it. The system's time where nothing else is said.
+    fn now(&self) -> Now {
+        Now::system()
+    }
+
+    /// The language of the page; `None` for the one that the templates were loaded with.
+    fn locale(&self) -> Option<Locale> {
+        None
+    }
+
+    /// The time zone of whoever reads the page; `None` for that of the locale.
+    fn time_zone(&self) -> Option<TimeZone> {
+        None
     }
 
     /// Whether the page has taken too long, and rendering is to fail. Asked every few hundred steps of loops.

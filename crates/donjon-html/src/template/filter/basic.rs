@@ -3,7 +3,6 @@
 use super::{Apply, Arity, Autoescape, Filter, FilterError, Safety, int, text_or};
 use crate::escape;
 use crate::markup::Markup;
-use crate::template::date::{self, DateTime};
 use crate::template::env::Env;
 use crate::template::value::Value;
 
@@ -11,7 +10,6 @@ type Result = std::result::Result<Value, FilterError>;
 
 pub(super) const FILTERS: &[Filter] = &[
     lost("add", Arity::Required, add),
-    lost("date", Arity::Optional, date),
     lost("default", Arity::Required, default),
     lost("default_if_none", Arity::Required, default_if_none),
     lost("first", Arity::None, first),
@@ -19,7 +17,6 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("last", Arity::None, Safety::Preserved, last),
     lost("length", Arity::None, length),
     lost("pluralize", Arity::Optional, pluralize),
-    lost("time", Arity::Optional, time),
     lost("yesno", Arity::Optional, yesno),
 ];
 
@@ -45,6 +42,9 @@ fn add(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
 fn concatenate(value: &Value, arg: &Value) -> Option<Value> {
     match (value, arg) {
         (Value::List(a), Value::List(b)) => Some(a.iter().chain(b.iter()).cloned().collect()),
+        (Value::Tuple(a), Value::Tuple(b)) => {
+            Some(Value::Tuple(a.iter().chain(b.iter()).cloned().collect()))
+        }
         (Value::Markup(a), Value::Markup(b)) => {
             let mut sum = Markup::clone(a);
             sum.push(b);
@@ -74,7 +74,7 @@ fn edge(
         return Ok(letter(text).map(String::from).unwrap_or_default().into());
     }
     match value {
-        Value::List(_) | Value::Object(_) => {
+        Value::List(_) | Value::Tuple(_) | Value::Object(_) => {
             let items = value.items().unwrap_or_default();
             Ok(item(&items).unwrap_or_else(|| "".into()))
         }
@@ -143,36 +143,4 @@ fn yesno(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
         no
     };
     Ok((*word).into())
-}
-
-fn date(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
-    Ok(formatted(value, arg, date::DATE_FORMAT))
-}
-
-fn time(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
-    Ok(formatted(value, arg, date::TIME_FORMAT))
-}
-
-fn formatted(value: &Value, arg: Option<&Value>, otherwise: &str) -> Value {
-    let moment = match value {
-        Value::DateTime(moment) => Some(DateTime::clone(moment)),
-        // Serialized data has its dates as text.
-        other => other.as_str().and_then(DateTime::parse_iso),
-    };
-    let format = text_or(arg, otherwise);
-    let format = if format.is_empty() { otherwise } else { named_format(&format) };
-    moment.map(|moment| moment.format(format)).unwrap_or_default().into()
-}
-
-fn named_format(format: &str) -> &str {
-    match format {
-        "DATE_FORMAT" => date::DATE_FORMAT,
-        "DATETIME_FORMAT" => date::DATETIME_FORMAT,
-        "TIME_FORMAT" => date::TIME_FORMAT,
-        "SHORT_DATE_FORMAT" => "m/d/Y",
-        "SHORT_DATETIME_FORMAT" => "m/d/Y P",
-        "YEAR_MONTH_FORMAT" => "F Y",
-        "MONTH_DAY_FORMAT" => "F j",
-        _ => format,
-    }
 }

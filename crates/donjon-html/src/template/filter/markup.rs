@@ -1,7 +1,8 @@
 //! Filters that make markup, and filters that escape for a place inside it.
 
-use super::{Arity, Autoescape, Filter, FilterError, Safety, text_or};
+use super::{Arity, Autoescape, Filter, FilterError, Safety, int, text_or};
 use crate::escape::{self, js, url};
+use crate::linkify::Linkifier;
 use crate::markup::Markup;
 use crate::template::env::Env;
 use crate::template::value::Value;
@@ -15,6 +16,9 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("json_script", Arity::Optional, Safety::Preserved, json_script),
     Filter::new("linebreaksbr", Arity::None, Safety::Preserved, linebreaksbr),
     Filter::new("safe", Arity::None, Safety::Preserved, safe),
+    Filter::new("iriencode", Arity::None, Safety::Preserved, iriencode),
+    Filter::new("urlize", Arity::None, Safety::Preserved, urlize),
+    Filter::new("urlizetrunc", Arity::Required, Safety::Preserved, urlizetrunc),
     Filter::new("urlencode", Arity::Optional, Safety::Lost, urlencode),
 ];
 
@@ -55,12 +59,38 @@ fn json_script(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
 }
 
 fn linebreaksbr(value: &Value, _: Option<&Value>, env: &Env<'_>) -> Result {
-    let text = value.text().replace("\r\n", "\n").replace('\r', "\n");
+    let text = crate::text::normalize_newlines(&value.text()).into_owned();
     let html = match env.autoescape == Autoescape::On && !value.is_markup() {
         true => escape::escape(&text).into_owned(),
         false => text,
     };
     Ok(Markup::danger_trusted(html.replace('\n', "<br>")).into())
+}
+
+fn iriencode(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
+    let mut out = String::new();
+    url::write_encoded(&mut out, &value.text(), |byte| {
+        byte.is_ascii_alphanumeric() || b"_.-/#%[]=:;$&()+,!?*@'~".contains(&byte)
+    });
+    Ok(out.into())
+}
+
+fn linkifier(value: &Value, env: &Env<'_>) -> Linkifier {
+    let links = Linkifier::new().nofollow();
+    let links = if env.urlize_http { links.assume_http() } else { links };
+    let links = if value.is_markup() { links.markup() } else { links };
+    if env.autoescape == Autoescape::On { links.escape() } else { links }
+}
+
+fn urlize(value: &Value, _: Option<&Value>, env: &Env<'_>) -> Result {
+    Ok(Markup::danger_trusted(linkifier(value, env).link(&value.text())).into())
+}
+
+fn urlizetrunc(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
+    let limit =
+        arg.and_then(int).ok_or_else(|| FilterError::new("the limit is no whole number"))?;
+    let links = linkifier(value, env).trim(usize::try_from(limit).unwrap_or_default());
+    Ok(Markup::danger_trusted(links.link(&value.text())).into())
 }
 
 fn urlencode(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {

@@ -7,9 +7,10 @@ use super::scope::{Bound, Found, Loop as Turn, Missing, Remembered};
 use super::{Done, Renderer};
 use crate::template::autoescape::{Op, Ops, Place};
 use crate::template::condition::Condition;
+use crate::template::date::TimeZone;
 use crate::template::filter::Autoescape;
 use crate::template::names::Symbol;
-use crate::template::tag::{Bindings, Changed, Loop, Setting};
+use crate::template::tag::{Bindings, Changed, Loop, Setting, Switch};
 use crate::template::value::Value;
 
 /// The items of a loop.
@@ -206,8 +207,36 @@ impl<'a> Renderer<'a> {
         body: &'a [Op],
         place: Place,
     ) -> Done {
-        let _ = (setting, place);
-        self.ops(out, body)
+        let scope = &self.scope;
+        let before = (scope.locale.clone(), scope.time_zone.clone(), scope.use_tz, scope.use_l10n);
+        self.apply(setting).map_err(|message| self.fail(place, message))?;
+        self.ops(out, body)?;
+        let scope = &mut self.scope;
+        (scope.locale, scope.time_zone, scope.use_tz, scope.use_l10n) = before;
+        Ok(())
+    }
+
+    fn apply(&mut self, setting: &'a Setting) -> Result<(), String> {
+        match setting {
+            Setting::Language(code) => {
+                let code = self.scope.kept(code, Autoescape::On, Missing::Text)?;
+                self.scope.locale = match &*code {
+                    Value::None => self.scope.locale.deactivate(),
+                    code => self.scope.locale.activate(&code.text()),
+                };
+            }
+            Setting::Localize(switch) => self.scope.use_l10n = *switch == Switch::On,
+            Setting::LocalTime(switch) => self.scope.use_tz = *switch == Switch::On,
+            Setting::TimeZone(name) => {
+                let name = self.scope.kept(name, Autoescape::On, Missing::Text)?;
+                self.scope.time_zone = match &*name {
+                    Value::None => self.scope.locale.time_zone().clone(),
+                    name => TimeZone::named(&name.text())
+                        .ok_or_else(|| format!("there is no time zone '{}'", name.text()))?,
+                };
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use super::Renderer;
 use super::scope::{Bound, Missing};
 use crate::context::{Escaper, Slot};
 use crate::escape::url;
+use crate::locale::Locale;
 use crate::markup::Markup;
 use crate::template::expression::Expression;
 use crate::template::filter::{Autoescape, FilterError, int};
@@ -16,7 +17,8 @@ use crate::template::lorem;
 use crate::template::print::write;
 use crate::template::query::QueryString;
 use crate::template::tag::{
-    Bindings, BlockTranslate, Called, Cycle, Message, Producer, Regroup, Translate, UrlCall,
+    Bindings, BlockTranslate, Called, Cycle, LanguageQuestion, Message, Producer, Regroup,
+    Translate, UrlCall,
 };
 use crate::template::value::Value;
 
@@ -67,7 +69,8 @@ impl<'a> Renderer<'a> {
             Producer::BlockTranslate(block) => self.block_translate(block, escape),
             Producer::Debug => Ok(self.debug().into()),
             Producer::Custom(called) => self.simple_tag(called, escape),
-            Producer::Language(_) | Producer::TimeZone => Ok(Value::None),
+            Producer::Language(question) => self.language(question, escape),
+            Producer::TimeZone => Ok(self.scope.time_zone.name().into()),
             Producer::Expression(_) | Producer::Cycle(_) | Producer::FirstOf(_) => Ok(Value::None),
         }
     }
@@ -160,8 +163,43 @@ impl<'a> Renderer<'a> {
 
     fn now(&mut self, format: &'a Expression, escape: Autoescape) -> Result<Value, String> {
         let format = self.scope.value(format, escape, Missing::Text)?;
-        let now = self.scope.around.now();
-        Ok(Markup::danger_trusted(now.format(&format.text())).into())
+        let scope = &self.scope;
+        let zone = scope.locale.uses_tz().then_some(&scope.time_zone);
+        let now = scope.now.seen_from(zone, &scope.locale);
+        let mut out = String::new();
+        now.write(&mut out, scope.locale.named_format(&format.text()), &scope.locale)
+            .map_err(|error| error.to_string())?;
+        Ok(Markup::danger_trusted(out).into())
+    }
+
+    fn language(&mut self, question: &'a LanguageQuestion, escape: Autoescape) -> Made {
+        let locale = &self.scope.locale;
+        match question {
+            LanguageQuestion::Available => Ok(locale
+                .languages()
+                .map(|(code, name)| {
+                    Value::Tuple([code.into(), locale.translate(None, name).into()].into())
+                })
+                .collect()),
+            LanguageQuestion::Current => Ok(locale.language().map(Value::from).into()),
+            LanguageQuestion::CurrentBidi => Ok(locale.is_bidi().into()),
+            LanguageQuestion::Info(code) => {
+                let code = self.scope.value(code, escape, Missing::Text)?;
+                language_info(locale, &code.text())
+            }
+            LanguageQuestion::InfoList(codes) => {
+                let codes = self.scope.value(codes, escape, Missing::Text)?;
+                let codes = codes.items().ok_or("get_language_info_list needs a list")?;
+                let info = |item: &Value| match item.as_str() {
+                    Some(code) => language_info(locale, code),
+                    None => {
+                        let first = item.items().and_then(|pair| pair.first().cloned());
+                        language_info(locale, &first.unwrap_or_default().text())
+                    }
+                };
+                codes.iter().map(info).collect()
+            }
+        }
     }
 
     fn width_ratio(
@@ -356,6 +394,21 @@ impl<'a> Renderer<'a> {
         let look_up = |name: &str| self.scope.by_name(name);
         run(&TagContext { env: self.scope.env(escape), look_up: &look_up })
     }
+}
+
+/// What `{% get_language_info %}` tells.
+fn language_info(locale: &Locale, code: &str) -> Made {
+    let info =
+        locale.language_info(code).ok_or_else(|| format!("Unknown language code {code}."))?;
+    Ok([
+        ("bidi", info.is_bidi.into()),
+        ("code", info.code.into()),
+        ("name", info.name.into()),
+        ("name_local", info.name_local.into()),
+        ("name_translated", Value::from(locale.translate(None, info.name))),
+    ]
+    .into_iter()
+    .collect())
 }
 
 /// Python's `float(value)`.

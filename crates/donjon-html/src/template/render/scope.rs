@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::locale::Locale;
 use crate::template::condition::{Condition, Operator};
+use crate::template::date::TimeZone;
 use crate::template::engine::Templates;
 use crate::template::env::{Env, Now};
 use crate::template::expression::{Applied, Expression, Head, Path};
@@ -166,7 +167,10 @@ pub(super) struct Scope<'a> {
     hidden: bool,
     pub(super) states: States,
     pub(super) locale: Locale,
-    now: Now,
+    pub(super) time_zone: TimeZone,
+    pub(super) use_tz: bool,
+    pub(super) use_l10n: bool,
+    pub(super) now: Now,
 }
 
 impl<'a> Scope<'a> {
@@ -175,6 +179,8 @@ impl<'a> Scope<'a> {
         variables: &'a Variables,
         around: &'a dyn Surroundings,
     ) -> Self {
+        let locale =
+            around.locale().unwrap_or_else(|| templates.options().default_locale().clone());
         Self {
             templates,
             variables,
@@ -184,18 +190,22 @@ impl<'a> Scope<'a> {
             floor: 0,
             hidden: false,
             states: States::default(),
-            locale: Locale::english(),
-            now: Now::from_epoch_micros(around.now().epoch_micros()),
+            time_zone: around.time_zone().unwrap_or_else(|| locale.time_zone().clone()),
+            use_tz: locale.uses_tz(),
+            use_l10n: true,
+            now: around.now(),
+            locale,
         }
     }
 
     pub(super) fn env(&self, autoescape: Autoescape) -> Env<'_> {
-        let locale = &self.locale;
         Env {
             autoescape,
-            locale,
-            time_zone: locale.time_zone(),
-            use_tz: locale.uses_tz(),
+            locale: &self.locale,
+            time_zone: &self.time_zone,
+            use_tz: self.use_tz,
+            use_l10n: self.use_l10n,
+            urlize_http: self.templates.options().urlizes_http(),
             now: self.now,
         }
     }
@@ -324,10 +334,9 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// A literal message in the page's language; the template's author vouches for literals.
+    /// A message in the page's language; the template's author vouches for literals, and so for their translations.
     pub(super) fn translated(&self, context: Option<&str>, text: &str) -> crate::Markup {
-        let _ = context;
-        crate::Markup::danger_trusted(text)
+        crate::Markup::danger_trusted(self.locale.translate(context, text))
     }
 
     /// The singular or plural in the page's language.
@@ -338,8 +347,10 @@ impl<'a> Scope<'a> {
         plural: &str,
         number: f64,
     ) -> String {
-        let _ = context;
-        if number == 1.0 { singular.to_owned() } else { plural.to_owned() }
+        // A number that is not whole, or below 0, is not one.
+        let whole = number >= 0.0 && number.fract() == 0.0;
+        let count = if whole { number as u64 } else { 2 };
+        self.locale.translate_plural(context, singular, plural, count).into_owned()
     }
 
     /// What a missing name shows where a message prints it.
