@@ -232,17 +232,17 @@ const PAST: Tense = Tense {
     is_past: true,
     days: "%(delta)s ago",
     context: "naturaltime-past",
-    hours: ("an hour ago", "%(count)s hours ago"),
-    minutes: ("a minute ago", "%(count)s minutes ago"),
-    seconds: ("a second ago", "%(count)s seconds ago"),
+    hours: ("an hour ago", "%(count)s\u{a0}hours ago"),
+    minutes: ("a minute ago", "%(count)s\u{a0}minutes ago"),
+    seconds: ("a second ago", "%(count)s\u{a0}seconds ago"),
 };
 const FUTURE: Tense = Tense {
     is_past: false,
     days: "%(delta)s from now",
     context: "naturaltime-future",
-    hours: ("an hour from now", "%(count)s hours from now"),
-    minutes: ("a minute from now", "%(count)s minutes from now"),
-    seconds: ("a second from now", "%(count)s seconds from now"),
+    hours: ("an hour from now", "%(count)s\u{a0}hours from now"),
+    minutes: ("a minute from now", "%(count)s\u{a0}minutes from now"),
+    seconds: ("a second from now", "%(count)s\u{a0}seconds from now"),
 };
 
 impl Tense {
