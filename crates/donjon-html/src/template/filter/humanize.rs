@@ -91,12 +91,26 @@ fn intcomma(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
     let number = match value {
         Value::Float(_) | Value::Decimal(_) => Some(value.clone()),
         Value::Bool(_) | Value::Int(_) | Value::BigInt(_) => value.decimal().map(Value::from),
-        other => other.as_str().and_then(Decimal::parse).map(Value::from),
+        other => other.as_str().and_then(decimal),
     };
     Ok(match number.filter(|_| localized) {
+        Some(text @ Value::Str(_)) => text,
         Some(number) => env.locale.number_format().grouped().format(&number).into(),
         None => with_commas(&value.text()).into(),
     })
+}
+
+/// Python's `Decimal(text)`; what is not finite prints as its text.
+fn decimal(text: &str) -> Option<Value> {
+    let text = text.trim().replace('_', "");
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(&text).to_ascii_lowercase();
+    match unsigned.as_str() {
+        "nan" if text.starts_with('-') => Some("-NaN".into()),
+        "nan" => Some("NaN".into()),
+        "inf" | "infinity" if text.starts_with('-') => Some("-Infinity".into()),
+        "inf" | "infinity" => Some("Infinity".into()),
+        _ => Decimal::parse(&text).map(Value::from),
+    }
 }
 
 /// Commas among the digits at the beginning.
@@ -298,6 +312,8 @@ mod tests {
             ("100", "100"),
             ("-100", "-100"),
             ("1234x", "1,234x"),
+            ("1_000", "1,000"),
+            ("-inf", "-Infinity"),
             ("x", "x"),
             ("-", "-"),
         ] {
