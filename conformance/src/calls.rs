@@ -5,13 +5,13 @@ use donjon_html::escape::{self, js, url};
 use donjon_html::linkify::{Linkifier, quoted};
 use donjon_html::locale::{Locale, NumberFormat};
 use donjon_html::strip_tags::strip_tags;
-use donjon_html::template::{DateTime, Sequences, Value as Held, urlencode};
+use donjon_html::template::{DateTime, Now, Sequences, Value as Held, urlencode};
 use donjon_html::{text, truncate};
 use serde_json::{Value, json};
 
 use crate::case::{Answer, Case, FAILED, Unanswered, list};
 use crate::template_values::{described, held};
-use crate::templates::locale;
+use crate::templates::{locale, now};
 
 /// Answers a case of kind `call`.
 ///
@@ -22,6 +22,8 @@ pub fn call(case: &Case) -> Answer {
         args: list(case.field("args")).map(held).collect::<Result<_, _>>()?,
         named: case.field("kwargs"),
         locale: locale(case)?,
+        groups: case.field("settings")["USE_THOUSAND_SEPARATOR"] == true,
+        now: now(case),
     };
     let answered = call.answer(case.text("module")?, case.text("fn")?);
     let name = format!("{}.{}", case.text("module")?, case.text("fn")?);
@@ -45,6 +47,8 @@ struct Call<'a> {
     args: Vec<Held>,
     named: &'a Value,
     locale: Locale,
+    groups: bool,
+    now: Now,
 }
 
 type Answered = Option<Result<Held, String>>;
@@ -244,7 +248,9 @@ impl Call<'_> {
         if let Some(places) = self.either(2, "decimal_pos").integer() {
             format = format.places(usize::try_from(places).unwrap_or_default());
         }
-        if self.either(5, "force_grouping").is_true() {
+        let localized = self.named("use_l10n");
+        let by_setting = self.groups && (matches!(localized, Held::None) || localized.is_true());
+        if by_setting || self.either(5, "force_grouping").is_true() {
             format = format.grouped();
         }
         format.format(&self.arg(0)).into()
@@ -284,7 +290,10 @@ impl Call<'_> {
         if depth == 0 {
             return Some(Err("depth must be greater than 0.".into()));
         }
-        let (start, now) = (moment(self.arg(0))?, moment(self.either(1, "now"))?);
+        let start = moment(self.arg(0))?;
+        let zone = start.zone().cloned();
+        let given = moment(self.either(1, "now"));
+        let now = given.unwrap_or_else(|| self.now.seen_from(zone.as_ref(), &self.locale));
         let words = match name {
             "timesince" => start.timesince(&now, depth, &self.locale),
             _ => start.timeuntil(&now, depth, &self.locale),

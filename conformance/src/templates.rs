@@ -179,7 +179,8 @@ fn micros(text: &Value) -> Option<i64> {
     Some(moment.epoch_micros())
 }
 
-fn now(case: &Case) -> Now {
+/// The present of a case.
+pub fn now(case: &Case) -> Now {
     let now = case.field("now");
     let Some(utc) = micros(&now["utc"]) else { return Now::system() };
     let now_utc = Now::from_epoch_micros(utc);
