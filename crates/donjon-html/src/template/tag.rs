@@ -291,8 +291,8 @@ pub(crate) fn binding(
 }
 
 /// Takes `a=b c=d`, or the older `b as a and d as c`, from the front of `rest`: Django's `token_kwargs`.
-pub(crate) fn bindings<'s>(
-    rest: &mut &[&'s str],
+pub(crate) fn bindings(
+    rest: &mut &[&str],
     words: &Vocabulary<'_>,
 ) -> Result<Vec<(Target, Expression)>, Complaint> {
     let mut bound: Vec<(Target, Expression)> = Vec::new();
