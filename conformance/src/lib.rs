@@ -9,6 +9,7 @@
 //! 2. A case is skipped only for a need that its `needs` names.
 //! 3. A kind that is not built yet is said, and fails the run only in a file that was named.
 
+pub mod calls;
 pub mod case;
 pub mod common;
 pub mod cors;
@@ -132,6 +133,7 @@ async fn answer(case: &Case) -> Answer {
         "csp" => csp::django_middleware(case).await,
         "template" => templates::template(case),
         "filter" => templates::filter(case),
+        "call" => calls::call(case),
         "host" => hosts::host(case),
         "security" => headers::security(case).await,
         "xframe" => headers::xframe(case).await,

@@ -58,7 +58,7 @@ fn special(kind: &str, inner: &Value, described: &Value) -> Result<Held, Unanswe
         "$timedelta" => {
             inner.as_f64().map(|s| Duration::from_micros((s * 1e6).round() as i64).into())
         }
-        "$tz" => zone(inner).map(|zone| zone.name().into()),
+        "$tz" => zone(inner).map(Held::from),
         "$dict" => Some(Held::object(Pairs::new(pairs(inner)?))),
         "$querydict" => Some(Held::object(Query::parse(text))),
         "$callable" => Some(Held::object(Callable(inner.clone()))),
@@ -92,6 +92,7 @@ fn date(text: &str) -> Option<Date> {
 }
 
 fn time(text: &str, zone_of: &Value) -> Option<Time> {
+    let text = text.split(['+', '-']).next().unwrap_or(text);
     let (clock, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let mut parts = clock.split(':');
     let (hour, minute) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);

@@ -21,7 +21,8 @@ const UNNAMED: &str = "(unnamed)";
 
 /// What a case may need and does not get.
 fn is_unmet(need: &str) -> bool {
-    need.starts_with("custom:")
+    // Templates are linked once: an include has no tags of its own.
+    need.starts_with("custom:") || need == "loader:uncached"
 }
 
 /// Answers a case of kind `template`.
@@ -79,6 +80,14 @@ pub fn filter(case: &Case) -> Answer {
         module.rsplit('.').next().unwrap_or(module)
     });
     match call_filter(library, case.text("filter")?, &value, arg.as_ref(), &env) {
+        // An object is told by what it shows.
+        Ok(result @ Held::Object(_)) if case.expect()["value"].get("$object").is_some() => {
+            let shown = held(&case.expect()["value"])?;
+            match shown.text() == result.text() {
+                true => Ok(case.expect().clone()),
+                false => Ok(json!({"value": described(&result)})),
+            }
+        }
         Ok(result) => Ok(json!({"value": described(&result)})),
         Err(error) => refused(case, &error.to_string()),
     }
@@ -170,14 +179,19 @@ fn micros(text: &Value) -> Option<i64> {
     Some(moment.epoch_micros())
 }
 
-fn now(case: &Case) -> Now {
+/// The present of a case.
+pub fn now(case: &Case) -> Now {
     let now = case.field("now");
     let Some(utc) = micros(&now["utc"]) else { return Now::system() };
     let now_utc = Now::from_epoch_micros(utc);
     micros(&now["local"]).map_or(now_utc, |local| now_utc.with_local_micros(local))
 }
 
-fn locale(case: &Case) -> Result<donjon_html::locale::Locale, Unanswered> {
+/// The locale that a case's settings, formats and translations make.
+///
+/// # Errors
+/// [`Unanswered`].
+pub fn locale(case: &Case) -> Result<donjon_html::locale::Locale, Unanswered> {
     let settings = case.field("settings");
     let mut made = LocaleSettings::new();
     if let Some(code) = settings["LANGUAGE_CODE"].as_str() {

@@ -45,12 +45,14 @@ pub use date::{
 pub use decimal::Decimal;
 pub use engine::{Escape, TemplateError, TemplateErrors, TemplateOptions, Templates};
 pub use env::{Env, Now};
+pub(crate) use expression::words as split_words;
 pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety, call_filter};
 pub use fragment::FragmentCache;
 pub use library::{Arguments, Library, Signature, TagContext, TagError};
 pub use map::{Key, Map};
 pub(crate) use number::write_python as write_float;
 pub use parser::MAX_NESTING;
+pub use query::{Sequences, urlencode};
 pub use render::{Limits, MAX_INCLUDES, MAX_OUTPUT, MAX_STEPS, RenderError};
 pub use serialize::SerializeError;
 pub(crate) use value::Repr;

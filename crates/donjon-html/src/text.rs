@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::escape;
+use crate::locale::Locale;
+use crate::template::Value;
 
 /// `\r\n` and `\r` as `\n`. Django: `normalize_newlines`.
 #[must_use]
@@ -167,12 +169,14 @@ fn pieces(line: &str) -> Vec<&str> {
 /// Lower-case ASCII letters, digits, `_` and `-`. Django: `slugify`.
 #[must_use]
 pub fn slugify(text: &str) -> String {
-    let ascii: String = text.nfkd().filter(char::is_ascii).collect::<String>().to_lowercase();
-    let kept =
-        ascii.chars().filter(|c| c.is_alphanumeric() || *c == '_' || *c == '-' || is_blank(*c));
-    let mut out = String::with_capacity(ascii.len());
-    for character in kept {
-        let character = if is_blank(character) { '-' } else { character };
+    slug(&text.nfkd().filter(char::is_ascii).collect::<String>().to_lowercase())
+}
+
+fn slug(text: &str) -> String {
+    let is_kept = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '-') || is_white(*c);
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars().filter(is_kept) {
+        let character = if is_white(character) { '-' } else { character };
         if !(character == '-' && out.ends_with('-')) {
             out.push(character);
         }
@@ -183,10 +187,6 @@ pub fn slugify(text: &str) -> String {
 /// White space as Python's `\s` has it.
 pub(crate) fn is_white(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\x1c'..='\x1f')
-}
-
-fn is_blank(character: char) -> bool {
-    is_space(character) || matches!(character, '\x1c'..='\x1f')
 }
 
 /// The digits that a telephone has for letters. Django: `phone2numeric`.
@@ -204,6 +204,77 @@ pub fn phone2numeric(phone: &str) -> String {
         other => other,
     };
     phone.to_lowercase().chars().map(digit).collect()
+}
+
+/// Takes the white space between tags away. Django: `strip_spaces_between_tags`.
+#[must_use]
+pub fn strip_spaces_between_tags(html: &str) -> String {
+    let mut out = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(end) = memchr::memchr(b'>', rest.as_bytes()) {
+        let (before, after) = rest.split_at(end + 1);
+        out.push_str(before);
+        let trimmed = after.trim_start_matches(is_white);
+        if !trimmed.starts_with('<') {
+            out.push_str(after.get(..after.len() - trimmed.len()).unwrap_or_default());
+        }
+        rest = trimmed;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `a, b or c`. Django: `get_text_list`.
+#[must_use]
+pub fn get_text_list(items: &[String], last_word: &str, locale: &Locale) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => {
+            format!("{} {last_word} {last}", first.join(&locale.translate(None, ", ")))
+        }
+    }
+}
+
+/// Python's `str.format` for places and names: Django's `format_lazy`, which is not lazy here.
+///
+/// # Errors
+///
+/// [`FormatError`](escape::FormatError) if a place has no value, or a brace no partner.
+pub fn format_text(
+    format: &str,
+    values: &[Value],
+    named: &[(&str, Value)],
+) -> Result<String, escape::FormatError> {
+    escape::filled(format, values, named, |out, value| out.push_str(&value.text()))
+}
+
+/// A name that every file system takes; `None` if nothing is left of it. Django: `get_valid_filename`.
+#[must_use]
+pub fn get_valid_filename(name: &str) -> Option<String> {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = name.trim().replace(' ', "_").chars().filter(kept).collect();
+    (!matches!(name.as_str(), "" | "." | "..")).then_some(name)
+}
+
+/// Words, of which those in quotes stay whole. Django: `smart_split`.
+#[must_use]
+pub fn smart_split(text: &str) -> Vec<&str> {
+    crate::template::split_words(text)
+}
+
+/// What a quoted literal says; `None` if the text is none. Django: `unescape_string_literal`.
+#[must_use]
+pub fn unescape_string_literal(literal: &str) -> Option<String> {
+    let quote = literal.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = literal.get(1..)?.strip_suffix(quote)?;
+    Some(inner.replace(&format!("\\{quote}"), &quote.to_string()).replace("\\\\", "\\"))
+}
+
+/// Lower-case letters and digits of any language, `_` and `-`. Django: `slugify(allow_unicode=True)`.
+#[must_use]
+pub fn slugify_unicode(text: &str) -> String {
+    slug(&text.nfkc().collect::<String>().to_lowercase())
 }
 
 #[cfg(test)]

@@ -158,7 +158,8 @@ fn relative(name: &str, user: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     let folder = user.trim_start_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let mut parts: Vec<&str> =
+        folder.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     for part in name.split('/') {
         match part {
             "." | "" => {}

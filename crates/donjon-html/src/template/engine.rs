@@ -480,7 +480,9 @@ impl Templates {
     /// The page whose parent is chosen now.
     pub(super) fn below(&self, late: &Late, name: &str) -> Result<(&[Ops], usize), String> {
         let user = late.chain.last().copied().unwrap_or_default();
-        let parent = self.shelf.find(name, user, &late.chain)?;
+        // A name that is no literal is not relative to the template, as in Django.
+        let named = self.shelf.index.get(name).copied().filter(|at| !late.chain.contains(at));
+        let parent = named.map_or_else(|| self.shelf.find(name, user, &late.chain), Ok)?;
         let mut chain = late.chain.clone();
         chain.push(parent);
         let key = (chain, None, late.context, late.escape);

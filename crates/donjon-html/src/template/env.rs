@@ -83,7 +83,8 @@ impl Now {
     }
 
     /// The present in a zone, or for `None` the naive reading of a clock in the site's zone.
-    pub(crate) fn seen_from(self, zone: Option<&TimeZone>, locale: &Locale) -> DateTime {
+    #[must_use]
+    pub fn seen_from(self, zone: Option<&TimeZone>, locale: &Locale) -> DateTime {
         let utc = DateTime::from_epoch_micros(self.utc);
         match (zone, self.local) {
             (Some(zone), _) => utc.in_zone(zone),

@@ -69,6 +69,52 @@ impl QueryString {
     }
 }
 
+/// Form-encodes a mapping, or a list of pairs; with [`Sequences::Repeated`] a list repeats its key. Django's
+/// `urlencode`.
+///
+/// # Errors
+///
+/// What is wrong, if the value has no pairs, or a value is `None`.
+pub fn urlencode(query: &Value, sequences: Sequences) -> Result<String, String> {
+    let pairs = match query {
+        Value::Object(object) => object.attribute("lists").or_else(|| object.attribute("items")),
+        Value::Map(_) => query.step("items").map(std::borrow::Cow::into_owned),
+        other => Some(other.clone()),
+    };
+    let pairs = pairs.and_then(|pairs| pairs.items()).ok_or("there are no pairs to encode")?;
+    let mut out = String::new();
+    for pair in pairs.iter() {
+        let pair = pair.items().unwrap_or_default();
+        let [key, value] = &*pair else { return Err("a pair has a key and a value".into()) };
+        let values = match value.items() {
+            Some(items) if sequences == Sequences::Repeated && value.as_str().is_none() => items,
+            _ => [value.clone()].into(),
+        };
+        for value in values.iter() {
+            if matches!(value, Value::None) {
+                return Err(format!(
+                    "Cannot encode None for key '{}' in a query string.",
+                    key.text()
+                ));
+            }
+            out.push_str(if out.is_empty() { "" } else { "&" });
+            write_form(&mut out, &key.text());
+            out.push('=');
+            write_form(&mut out, &value.text());
+        }
+    }
+    Ok(out)
+}
+
+/// What becomes of a list in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequences {
+    /// It is printed.
+    Printed,
+    /// Its key is repeated: Django's `doseq`.
+    Repeated,
+}
+
 /// Python's `quote_plus`.
 fn write_form(out: &mut String, text: &str) {
     for (at, word) in text.split(' ').enumerate() {

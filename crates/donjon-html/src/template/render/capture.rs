@@ -153,22 +153,9 @@ fn takes_variable(applied: &Applied) -> bool {
     matches!(applied.argument, Some(Head::Path(_)))
 }
 
-/// Takes the white space between tags away: Django's `strip_spaces_between_tags`, in linear time.
+/// Django strips the ends too.
 fn spaceless(html: &str) -> String {
-    let html = html.trim();
-    let mut out = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some(end) = memchr::memchr(b'>', rest.as_bytes()) {
-        let (before, after) = rest.split_at(end + 1);
-        out.push_str(before);
-        let trimmed = after.trim_start();
-        if !trimmed.starts_with('<') {
-            out.push_str(after.get(..after.len() - trimmed.len()).unwrap_or_default());
-        }
-        rest = trimmed;
-    }
-    out.push_str(rest);
-    out
+    crate::text::strip_spaces_between_tags(html.trim())
 }
 
 #[cfg(test)]

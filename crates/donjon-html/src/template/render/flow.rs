@@ -231,8 +231,8 @@ impl<'a> Renderer<'a> {
                 let name = self.scope.kept(name, Autoescape::On, Missing::Text)?;
                 self.scope.time_zone = match &*name {
                     Value::None => self.scope.locale.time_zone().clone(),
-                    name => TimeZone::named(&name.text())
-                        .ok_or_else(|| format!("there is no time zone '{}'", name.text()))?,
+                    zone => TimeZone::of_value(zone)
+                        .ok_or_else(|| format!("there is no time zone '{}'", zone.text()))?,
                 };
             }
         }
