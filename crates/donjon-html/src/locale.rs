@@ -11,7 +11,8 @@
 //! # Ok::<(), donjon_html::locale::CatalogueError>(())
 //! ```
 //!
-//! 1. What a catalogue holds is text: it is escaped like any other, unless the template's author says otherwise.
+//! 1. What a catalogue holds is text: it is escaped like any other, unless the template's author says otherwise. Django's
+//!    exception is ours: the endings of `ordinal` may be markup, and so a catalogue is the site's own or Django's.
 //! 2. Codes of languages come from visitors: longer ones than [`MAX_LANGUAGE_CODE`] are no languages, and none is
 //!    remembered or becomes a path.
 //! 3. A catalogue is bounded in size, number and in the work of its plural rule; see [`Catalogue`].

@@ -48,3 +48,42 @@ fn parsed(
 fn refused(path: &Path, why: &dyn std::fmt::Display) -> CatalogueError {
     CatalogueError::new(format!("{}: {why}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with a `de` in text, an `fr` that is broken where wanted, and things that are no locales.
+    fn folder(name: &str, french: &str) -> Option<std::path::PathBuf> {
+        let path = std::env::temp_dir().join(format!("donjon-{name}-{}", std::process::id()));
+        for (locale, text) in [("de_AT", "msgid \"Yes\"\nmsgstr \"Ja\""), ("fr", french)] {
+            std::fs::create_dir_all(path.join(locale).join("LC_MESSAGES")).ok()?;
+            std::fs::write(path.join(locale).join("LC_MESSAGES/django.po"), text).ok()?;
+        }
+        std::fs::create_dir_all(path.join("es")).ok()?;
+        std::fs::write(path.join("README"), "").ok()?;
+        Some(path)
+    }
+
+    #[test]
+    fn rule_1_what_lies_at_its_place_is_read() {
+        let path = folder("whole", "").unwrap_or_default();
+        let found = read(&path).unwrap_or_default();
+        let of = |(locale, catalogue): &(String, Catalogue)| (locale.clone(), catalogue.len());
+        let found: Vec<_> = found.iter().map(of).collect();
+        assert_eq!(found, [("de_AT".to_owned(), 1), ("fr".to_owned(), 0)]);
+        assert!(std::fs::remove_dir_all(path).is_ok());
+    }
+
+    #[test]
+    fn what_is_broken_is_named() {
+        let path = folder("broken", "hello").unwrap_or_default();
+        let message = read(&path).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(
+            message.contains("fr/LC_MESSAGES/django.po") && message.contains("line 1"),
+            "{message}"
+        );
+        assert!(std::fs::remove_dir_all(&path).is_ok());
+        assert!(read(&path).is_err());
+    }
+}
