@@ -133,7 +133,7 @@ fn pages() {
             contender("minijinja", 60, || {
                 jinja
                     .get_template("big.html")
-                    .and_then(|t| t.render(minijinja::Value::from_serialize(&table)))
+                    .and_then(|t| t.render(minijinja::value::Serde(&table)))
                     .expect("a page")
                     .len()
             }),
@@ -162,7 +162,7 @@ fn pages() {
             contender("minijinja", 2000, || {
                 jinja
                     .get_template("teams.html")
-                    .and_then(|t| t.render(minijinja::Value::from_serialize(&season)))
+                    .and_then(|t| t.render(minijinja::value::Serde(&season)))
                     .expect("a page")
                     .len()
             }),
