@@ -163,11 +163,15 @@ impl<'a> Renderer<'a> {
 
     fn now(&mut self, format: &'a Expression, escape: Autoescape) -> Result<Value, String> {
         let format = self.scope.value(format, escape, Missing::Text)?;
+        let format = match &*format.text() {
+            "" => "DATE_FORMAT".to_owned(),
+            text => text.to_owned(),
+        };
         let scope = &self.scope;
         let zone = scope.locale.uses_tz().then_some(&scope.time_zone);
         let now = scope.now.seen_from(zone, &scope.locale);
         let mut out = String::new();
-        now.write(&mut out, scope.locale.named_format(&format.text()), &scope.locale)
+        now.write(&mut out, scope.locale.named_format(&format), &scope.locale)
             .map_err(|error| error.to_string())?;
         Ok(Markup::danger_trusted(out).into())
     }
