@@ -8,7 +8,7 @@
 //! 3. A missing variable prints nothing; in a condition or a loop it is `None`.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 
 use super::autoescape::{Op, Place};
