@@ -294,7 +294,7 @@ impl<'t> Linker<'t> {
             }
             Kind::Include(include) => self.include(ops, include, context, position, place),
             Kind::Url(call) if call.variable.is_some() => {
-                let escaper = Escaper { slot: Slot::Nothing, attribute: false };
+                let escaper = Escaper::NOTHING;
                 ops.push(Op::Url(call.clone(), escaper, position.escape, place));
                 Ok(context)
             }
