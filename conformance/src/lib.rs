@@ -9,6 +9,7 @@
 //! 2. A case is skipped only for a need that its `needs` names.
 //! 3. A kind that is not built yet is said, and fails the run only in a file that was named.
 
+pub mod calls;
 pub mod case;
 pub mod common;
 pub mod cors;
@@ -20,6 +21,7 @@ pub mod report;
 pub mod sessions;
 pub mod signing;
 pub mod table;
+pub mod template_values;
 pub mod templates;
 pub mod web;
 
@@ -130,6 +132,8 @@ async fn answer(case: &Case) -> Answer {
         "django_csp_middleware" => csp::django_csp_middleware(case).await,
         "csp" => csp::django_middleware(case).await,
         "template" => templates::template(case),
+        "filter" => templates::filter(case),
+        "call" => calls::call(case),
         "host" => hosts::host(case),
         "security" => headers::security(case).await,
         "xframe" => headers::xframe(case).await,

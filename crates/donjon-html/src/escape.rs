@@ -16,6 +16,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
+use crate::markup::Markup;
+use crate::template::Value;
+
 pub mod css;
 pub mod js;
 mod scan;
@@ -124,6 +127,93 @@ fn replacement(byte: u8) -> &'static str {
         b'>' => "&gt;",
         b'"' => "&quot;",
         _ => "&#x27;",
+    }
+}
+
+/// Puts values into HTML, each escaped unless it is markup: Django's `format_html`. `{}` stands for the next of
+/// `values`, `{0}` for one by its place, `{name}` for one of `named`; `{{` and `}}` are braces.
+///
+/// `html` is `'static`, so that it is the program's own.
+///
+/// # Errors
+///
+/// [`FormatError`] if a place has no value, or a brace no partner.
+pub fn format_html(
+    html: &'static str,
+    values: &[Value],
+    named: &[(&str, Value)],
+) -> Result<Markup, FormatError> {
+    filled(html, values, named, |out, value| match value {
+        Value::Markup(html) => out.push_str(html),
+        other => write_html(out, &other.text()),
+    })
+    .map(Markup::danger_trusted)
+}
+
+/// What is wrong with a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatError(String);
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+/// Python's `str.format`, as far as places and names go.
+pub(crate) fn filled(
+    format: &str,
+    values: &[Value],
+    named: &[(&str, Value)],
+    write: impl Fn(&mut String, &Value),
+) -> Result<String, FormatError> {
+    let mut out = String::with_capacity(format.len());
+    let mut rest = format;
+    let mut next = 0;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        let doubled = after.strip_prefix("{{").map(|after| ('{', after));
+        if let Some((brace, after)) = doubled.or_else(|| after.strip_prefix("}}").map(|a| ('}', a)))
+        {
+            out.push(brace);
+            rest = after;
+            continue;
+        }
+        let place = after.strip_prefix('{').and_then(|after| after.split_once('}'));
+        let (name, after) =
+            place.ok_or_else(|| FormatError(format!("a brace without a partner in '{format}'")))?;
+        let value = placed(name, &mut next, values, named);
+        write(&mut out, &value.ok_or_else(|| FormatError(format!("no value for '{{{name}}}'")))?);
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn placed(
+    name: &str,
+    next: &mut usize,
+    values: &[Value],
+    named: &[(&str, Value)],
+) -> Option<Value> {
+    let (name, index) = match name.split_once('[') {
+        Some((name, index)) => (name, Some(index.strip_suffix(']')?)),
+        None => (name, None),
+    };
+    let value = match name.parse::<usize>() {
+        Ok(at) => values.get(at),
+        Err(_) if name.is_empty() => {
+            *next += 1;
+            values.get(*next - 1)
+        }
+        Err(_) => named.iter().find(|(known, _)| *known == name).map(|(_, value)| value),
+    };
+    match index {
+        Some(index) => Some(value?.step(index)?.into_owned()),
+        None => value.cloned(),
     }
 }
 

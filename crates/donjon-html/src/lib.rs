@@ -18,8 +18,14 @@
 
 mod context;
 pub mod escape;
+pub mod linkify;
+pub mod locale;
 pub mod markup;
+mod markup_reader;
+pub mod strip_tags;
 pub mod template;
+pub mod text;
+pub mod truncate;
 
 pub use escape::{escape, escape_html_map};
 pub use markup::{Markup, TrustedUrl};

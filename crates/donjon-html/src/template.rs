@@ -15,13 +15,22 @@
 mod autoescape;
 mod condition;
 mod date;
+mod decimal;
 mod engine;
+mod env;
 mod expression;
 mod filter;
+mod fragment;
+mod group;
 mod lexer;
+mod library;
+mod lorem;
+mod map;
+mod names;
 mod number;
 mod parser;
 mod print;
+mod query;
 mod render;
 mod serialize;
 mod tag;
@@ -29,12 +38,23 @@ mod value;
 mod variables;
 
 pub use autoescape::{MAX_LINKED, MAX_PARENTS};
-pub use date::{DATE_FORMAT, DATETIME_FORMAT, DateTime, TIME_FORMAT};
-pub use engine::{TemplateError, TemplateErrors, Templates};
-pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety};
+pub use date::{
+    DATE_FORMAT, DATETIME_FORMAT, Date, DateTime, Duration, FormatError, TIME_FORMAT, Time,
+    TimeZone,
+};
+pub use decimal::Decimal;
+pub use engine::{Escape, TemplateError, TemplateErrors, TemplateOptions, Templates};
+pub use env::{Env, Now};
+pub(crate) use expression::words as split_words;
+pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety, call_filter};
+pub use fragment::FragmentCache;
+pub use library::{Arguments, Library, Signature, TagContext, TagError};
+pub use map::{Key, Map};
+pub(crate) use number::write_python as write_float;
 pub use parser::MAX_NESTING;
-pub use render::{MAX_INCLUDES, MAX_OUTPUT, MAX_STEPS, RenderError};
+pub use query::{Sequences, urlencode};
+pub use render::{Limits, MAX_INCLUDES, MAX_OUTPUT, MAX_STEPS, RenderError};
 pub use serialize::SerializeError;
 pub(crate) use value::Repr;
-pub use value::{MAX_PRINT_DEPTH, Map, Object, Value};
+pub use value::{Call, LookupError, MAX_PRINT_DEPTH, Object, Value};
 pub use variables::{Surroundings, Variables};

@@ -159,9 +159,7 @@ impl Surroundings for Around<'_> {
     fn lookup(&self, name: &str) -> Option<Value> {
         match name {
             "user" => Some(Value::object(Visitor(self.user.clone()))),
-            "request" => {
-                Some(Map::from_iter([("path".into(), self.page.asked.path().into())]).into())
-            }
+            "request" => Some(Map::from_iter([("path", self.page.asked.path())]).into()),
             "messages" => self.page.messages.clone().map(Value::object),
             "DEFAULT_MESSAGE_LEVELS" => Some(default_levels()),
             _ => None,

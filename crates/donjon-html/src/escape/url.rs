@@ -131,6 +131,56 @@ pub(crate) fn write_encoded(out: &mut String, text: &str, keep: impl Fn(u8) -> b
     }
 }
 
+/// Percent-encodes what a URI cannot have, and keeps what is encoded: Django's `iri_to_uri`.
+#[must_use]
+pub fn iri_to_uri(iri: &str) -> String {
+    encoded(iri, b"_.-/#%[]=:;$&()+,!?*@'~")
+}
+
+/// Percent-encodes a path that is not encoded yet: Django's `escape_uri_path`.
+#[must_use]
+pub fn escape_uri_path(path: &str) -> String {
+    encoded(path, b"_.-/:@!$&'()*+,;=~")
+}
+
+fn encoded(text: &str, keep: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    write_encoded(&mut out, text, |byte| byte.is_ascii_alphanumeric() || keep.contains(&byte));
+    out
+}
+
+/// Decodes what a person can read: letters, digits, `-._~` and everything beyond ASCII that is UTF-8. Django's
+/// `uri_to_iri`.
+#[must_use]
+pub fn uri_to_iri(uri: &str) -> String {
+    let mut bytes = Vec::with_capacity(uri.len());
+    let mut rest = uri.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let decoded = hex_pair(after).filter(|byte| {
+            *first == b'%'
+                && (byte.is_ascii_alphanumeric() || b"-._~".contains(byte) || *byte >= 0x80)
+        });
+        bytes.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    repercent(&bytes)
+}
+
+fn hex_pair(bytes: &[u8]) -> Option<u8> {
+    let pair = bytes.get(..2).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit))?;
+    u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
+}
+
+/// Encodes again what is no UTF-8.
+fn repercent(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| out.push_str(&format!("%{byte:02X}")));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@
 //! 3. A condition deeper than [`MAX_DEPTH`] is refused when the template is loaded.
 
 use super::expression::{Complaint, Expression};
-use super::filter::Filters;
+use super::library::Vocabulary;
 
 /// The deepest nesting of operators in one condition.
 pub(crate) const MAX_DEPTH: usize = 100;
@@ -54,8 +54,8 @@ const NOT: u8 = 8;
 
 impl Condition {
     /// Reads the words of an `if` tag.
-    pub(crate) fn parse(words: &[&str], filters: &Filters) -> Result<Self, Complaint> {
-        let mut parser = Parser { words, at: 0, filters, depth: 0 };
+    pub(crate) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Self, Complaint> {
+        let mut parser = Parser { words, at: 0, vocabulary, depth: 0 };
         let condition = parser.expression(0)?;
         match parser.peek() {
             None => Ok(condition),
@@ -67,7 +67,7 @@ impl Condition {
 struct Parser<'a> {
     words: &'a [&'a str],
     at: usize,
-    filters: &'a Filters,
+    vocabulary: &'a Vocabulary<'a>,
     depth: usize,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
             Some(word) if is_operator(word) => {
                 Err(format!("Not expecting '{word}' in this position in if tag."))
             }
-            Some(word) => Expression::parse(word, self.filters).map(Condition::Value),
+            Some(word) => Expression::parse(word, self.vocabulary).map(Condition::Value),
         }
     }
 
@@ -137,4 +137,18 @@ impl<'a> Parser<'a> {
 
 fn is_operator(word: &str) -> bool {
     matches!(word, "or" | "and" | "in" | "is" | "==" | "!=" | "<" | "<=" | ">" | ">=")
+}
+
+impl Condition {
+    /// Shows every expression of the condition.
+    pub(crate) fn expressions(&self, see: &mut dyn FnMut(&Expression)) {
+        match self {
+            Self::Value(expression) => see(expression),
+            Self::Not(inner) => inner.expressions(see),
+            Self::Binary(_, sides) => {
+                sides.0.expressions(see);
+                sides.1.expressions(see);
+            }
+        }
+    }
 }

@@ -9,7 +9,11 @@
 
 use std::sync::Arc;
 
-use super::filter::{Arity, Filter, Filters};
+use num_bigint::BigInt;
+
+use super::filter::{Arity, Filter};
+use super::library::Vocabulary;
+use super::names::Symbol;
 use super::value::Value;
 use crate::markup::Markup;
 
@@ -17,6 +21,8 @@ use crate::markup::Markup;
 pub(crate) const MAX_FILTERS: usize = 64;
 /// The most parts that a look-up may have.
 pub(crate) const MAX_PARTS: usize = 64;
+/// The most digits of a whole number.
+const MAX_DIGITS: usize = 4300;
 
 /// Why text is not an expression: the message, in Django's words where it has them.
 pub(crate) type Complaint = String;
@@ -32,14 +38,25 @@ pub(crate) struct Expression {
 #[derive(Clone, Debug)]
 pub(crate) enum Head {
     Literal(Value),
+    /// `_("text")`: a literal that is translated.
+    Message(Arc<str>),
     Path(Path),
 }
 
 /// A dotted look-up: never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
+    pub(crate) symbol: Symbol,
     pub(crate) name: Arc<str>,
     pub(crate) parts: Box<[Box<str>]>,
+}
+
+impl Path {
+    /// The path as it is written.
+    pub(crate) fn text(&self) -> String {
+        let parts = self.parts.iter().map(|part| &**part);
+        std::iter::once(&*self.name).chain(parts).collect::<Vec<_>>().join(".")
+    }
 }
 
 /// A filter and its argument.
@@ -51,17 +68,26 @@ pub(crate) struct Applied {
 
 impl Expression {
     /// Reads an expression such as `user.name|default:"nobody"`.
-    pub(crate) fn parse(text: &str, filters: &Filters) -> Result<Self, Complaint> {
-        let mut reader = Reader { text, rest: text };
+    pub(crate) fn parse(text: &str, words: &Vocabulary<'_>) -> Result<Self, Complaint> {
+        let mut reader = Reader { text, rest: text, words };
         let head = reader.head()?;
-        let mut applied = Vec::new();
-        while let Some(name) = reader.filter_name()? {
-            if applied.len() == MAX_FILTERS {
-                return Err(format!("more than {MAX_FILTERS} filters in one expression"));
-            }
-            applied.push(reader.filter(name, filters)?);
-        }
-        Ok(Self { head, filters: applied.into() })
+        let filters = reader.filters()?;
+        Ok(Self { head, filters })
+    }
+
+    /// Reads filters alone, as in `{% filter lower|cut:"a" %}`.
+    pub(crate) fn parse_filters(
+        text: &str,
+        words: &Vocabulary<'_>,
+    ) -> Result<Box<[Applied]>, Complaint> {
+        let whole = format!("|{text}");
+        Reader { text: &whole, rest: &whole, words }.filters()
+    }
+
+    /// A literal text.
+    pub(crate) fn literal(text: &str) -> Self {
+        let head = Head::Literal(Markup::danger_trusted(text).into());
+        Self { head, filters: Box::default() }
     }
 
     /// The name of the last filter.
@@ -82,25 +108,42 @@ impl Expression {
         }
     }
 
+    /// Whether the look-up begins with that name.
+    pub(crate) fn begins_with(&self, symbol: Symbol) -> bool {
+        self.heads().any(|head| matches!(head, Head::Path(path) if path.symbol == symbol))
+    }
+
+    /// The expression's own head, and those of its filters' arguments.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
+        let arguments = self.filters.iter().filter_map(|applied| applied.argument.as_ref());
+        std::iter::once(&self.head).chain(arguments)
+    }
+
     /// Whether this is the look-up `first.second`.
-    pub(crate) fn is_lookup(&self, first: &str, second: &str) -> bool {
-        match &self.head {
-            Head::Path(path) => {
-                &*path.name == first
-                    && path.parts.len() == 1
-                    && path.parts.iter().any(|p| &**p == second)
-            }
-            Head::Literal(_) => false,
-        }
+    pub(crate) fn is_lookup(&self, first: Symbol, second: &str) -> bool {
+        matches!(&self.head, Head::Path(path)
+            if path.symbol == first && matches!(&*path.parts, [part] if &**part == second))
     }
 }
 
-struct Reader<'s> {
+struct Reader<'s, 'w> {
     text: &'s str,
     rest: &'s str,
+    words: &'w Vocabulary<'w>,
 }
 
-impl<'s> Reader<'s> {
+impl<'s> Reader<'s, '_> {
+    fn filters(&mut self) -> Result<Box<[Applied]>, Complaint> {
+        let mut applied = Vec::new();
+        while let Some(name) = self.filter_name()? {
+            if applied.len() == MAX_FILTERS {
+                return Err(format!("more than {MAX_FILTERS} filters in one expression"));
+            }
+            applied.push(self.filter(name)?);
+        }
+        Ok(applied.into())
+    }
+
     fn head(&mut self) -> Result<Head, Complaint> {
         if self.text.is_empty() {
             return Err("Empty variable tag".into());
@@ -113,15 +156,15 @@ impl<'s> Reader<'s> {
 
     /// A literal, a number or a look-up.
     fn operand(&mut self) -> Result<Option<Head>, Complaint> {
-        if let Some((text, after)) = quoted(self.rest) {
+        if let Some((head, after)) = quoted(self.rest) {
             self.rest = after;
-            return Ok(Some(Head::Literal(Markup::danger_trusted(text).into())));
+            return Ok(Some(head));
         }
         let end =
             self.rest.find(|c: char| !is_name(c) && !".+-".contains(c)).unwrap_or(self.rest.len());
         let (word, after) = self.rest.split_at(end);
         self.rest = after;
-        if word.is_empty() { Ok(None) } else { word_head(word).map(Some) }
+        if word.is_empty() { Ok(None) } else { word_head(word, self.words).map(Some) }
     }
 
     /// The name after a `|`, or `None` at the end.
@@ -143,8 +186,8 @@ impl<'s> Reader<'s> {
         Ok(Some(word))
     }
 
-    fn filter(&mut self, name: &str, filters: &Filters) -> Result<Applied, Complaint> {
-        let filter = filters.find(name).ok_or_else(|| format!("Invalid filter: '{name}'"))?;
+    fn filter(&mut self, name: &str) -> Result<Applied, Complaint> {
+        let filter = self.words.filter(name)?;
         let argument = match self.rest.strip_prefix(':') {
             None => None,
             Some(rest) => {
@@ -166,13 +209,14 @@ fn is_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Reads `"…"`, `'…'` or `_("…")` at the start of `text`: the string and what follows.
-fn quoted(text: &str) -> Option<(String, &str)> {
+/// Reads `"…"`, `'…'` or `_("…")` at the start of `text`: the literal and what follows.
+fn quoted(text: &str) -> Option<(Head, &str)> {
     if let Some(inner) = text.strip_prefix("_(") {
         let (literal, after) = quoted_plain(inner)?;
-        return Some((literal, after.strip_prefix(')')?));
+        return Some((Head::Message(literal.into()), after.strip_prefix(')')?));
     }
-    quoted_plain(text)
+    let (literal, after) = quoted_plain(text)?;
+    Some((Head::Literal(Markup::danger_trusted(literal).into()), after))
 }
 
 fn quoted_plain(text: &str) -> Option<(String, &str)> {
@@ -197,7 +241,7 @@ fn unescaped(literal: &mut String, quote: char, character: char) {
     literal.push(character);
 }
 
-fn word_head(word: &str) -> Result<Head, Complaint> {
+fn word_head(word: &str, words: &Vocabulary<'_>) -> Result<Head, Complaint> {
     if let Some(number) = number(word) {
         return Ok(Head::Literal(number));
     }
@@ -205,43 +249,42 @@ fn word_head(word: &str) -> Result<Head, Complaint> {
         "True" => Ok(Head::Literal(Value::Bool(true))),
         "False" => Ok(Head::Literal(Value::Bool(false))),
         "None" => Ok(Head::Literal(Value::None)),
-        _ => path(word).map(Head::Path),
+        _ => path(word, words).map(Head::Path),
     }
 }
 
 /// With `.` or an exponent a float, else an int. `2.` is neither.
 fn number(word: &str) -> Option<Value> {
     let first = word.bytes().find(|byte| !b"+-".contains(byte))?;
-    if !(first.is_ascii_digit() || first == b'.') {
+    if !(first.is_ascii_digit() || first == b'.') || word.len() > MAX_DIGITS {
         return None;
     }
     if word.contains(['.', 'e', 'E']) {
         return word.parse().ok().filter(|_| !word.ends_with('.')).map(Value::Float);
     }
-    word.parse().ok().map(Value::Int)
+    match word.contains("__") || word.ends_with('_') {
+        true => None,
+        false => word.replace('_', "").parse::<BigInt>().ok().map(Value::from),
+    }
 }
 
-fn path(word: &str) -> Result<Path, Complaint> {
-    if word.contains(['+', '-']) {
-        return Err(format!(
-            "Invalid character ('{}') in variable name: '{word}'",
-            if word.contains('+') { '+' } else { '-' }
-        ));
+fn path(word: &str, words: &Vocabulary<'_>) -> Result<Path, Complaint> {
+    if let Some(sign) = word.chars().find(|character| "+-".contains(*character)) {
+        return Err(format!("Invalid character ('{sign}') in variable name: '{word}'"));
     }
     if word.split('.').any(|part| part.starts_with('_')) {
         return Err(format!("Variables and attributes may not begin with underscores: '{word}'"));
     }
-    if word.split('.').any(str::is_empty) {
-        return Err(format!(
-            "Could not parse the remainder: '.' from '{word}': a part of the look-up is empty"
-        ));
-    }
     let mut parts = word.split('.');
-    let name = parts.next().unwrap_or_default().into();
-    let parts: Box<[Box<str>]> = parts.map(Into::into).collect();
-    match parts.len() > MAX_PARTS {
+    let name = parts.next().unwrap_or_default();
+    let path = Path {
+        symbol: words.names.symbol(name),
+        name: name.into(),
+        parts: parts.map(Into::into).collect(),
+    };
+    match path.parts.len() > MAX_PARTS {
         true => Err(format!("more than {MAX_PARTS} parts in the look-up '{word}'")),
-        false => Ok(Path { name, parts }),
+        false => Ok(path),
     }
 }
 
@@ -288,9 +331,12 @@ fn quoted_length(text: &str, at: usize, unpaired: &mut [bool; 2], which: usize) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::library::Libraries;
+    use crate::template::names::Names;
 
     fn parse(text: &str) -> Result<Expression, Complaint> {
-        Expression::parse(text, &Filters::default())
+        let libraries = Libraries::default();
+        Expression::parse(text, &Vocabulary::new(&libraries, &Names::default()))
     }
 
     #[test]
@@ -311,9 +357,7 @@ mod tests {
             "a|default",
             "a|default :1",
             "a-b",
-            "a..b",
             "",
-            "2.",
             "\"a",
             "a|upper|",
             "a||upper",

@@ -7,13 +7,19 @@
 //! 3. `safe` is the only filter that vouches for a value as it is; where only text may stand, the template is refused.
 
 use std::fmt;
-use std::sync::Arc;
 
+use super::env::Env;
 use super::value::Value;
 
 mod basic;
+mod date;
+mod humanize;
+mod i18n;
+mod layout;
+mod list;
 mod markup;
 mod number;
+mod stringformat;
 mod text;
 
 /// Whether a template escapes at the place where a filter stands: `{% autoescape %}`.
@@ -46,7 +52,7 @@ pub enum Safety {
 }
 
 /// What a filter does: takes the value, the argument and whether escaping is on.
-pub type Apply = fn(&Value, Option<&Value>, Autoescape) -> Result<Value, FilterError>;
+pub type Apply = fn(&Value, Option<&Value>, &Env<'_>) -> Result<Value, FilterError>;
 
 /// A filter: how it is called, and what it does.
 #[derive(Clone, Copy)]
@@ -68,13 +74,21 @@ impl Filter {
         &self,
         value: &Value,
         arg: Option<&Value>,
-        escape: Autoescape,
+        env: &Env<'_>,
     ) -> Result<Value, FilterError> {
-        let result = (self.apply)(value, arg, escape)?;
-        match self.safety == Safety::Preserved && value.is_markup() && !result.is_markup() {
+        let result = (self.apply)(value, arg, env)?;
+        match self.safety == Safety::Preserved && is_safe(value) && !result.is_markup() {
             true => Ok(crate::Markup::danger_trusted(result.text()).into()),
             false => Ok(result),
         }
+    }
+}
+
+/// Whether a value is markup, or an object that prints as markup.
+fn is_safe(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => object.display().is_markup(),
+        other => other.is_markup(),
     }
 }
 
@@ -104,27 +118,57 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-/// The filters that a set of templates may use: Django's, and the site's own.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filters {
-    own: Arc<Vec<Filter>>,
+const BUILT_IN: [&[Filter]; 7] = [
+    basic::FILTERS,
+    date::FILTERS,
+    layout::FILTERS,
+    list::FILTERS,
+    markup::FILTERS,
+    number::FILTERS,
+    text::FILTERS,
+];
+
+/// Django's filter of that name, of those that need no `load`.
+pub(crate) fn built_in(name: &str) -> Option<Filter> {
+    BUILT_IN.into_iter().flatten().find(|filter| filter.name == name).copied()
 }
 
-impl Filters {
-    pub(crate) fn add(&mut self, filter: Filter) {
-        Arc::make_mut(&mut self.own).push(filter);
+/// The filters of a library that Donjon brings.
+pub(crate) fn shipped(library: &str) -> &'static [Filter] {
+    match library {
+        "humanize" => humanize::FILTERS,
+        "i18n" => i18n::I18N,
+        "l10n" => i18n::L10N,
+        "tz" => i18n::TZ,
+        _ => &[],
     }
+}
 
-    /// The filter of that name. The site's own come first, the last that was added before the others.
-    pub(crate) fn find(&self, name: &str) -> Option<Filter> {
-        let built_in = [basic::FILTERS, markup::FILTERS, number::FILTERS, text::FILTERS];
-        let own = self.own.iter().rev();
-        own.chain(built_in.into_iter().flatten()).find(|filter| filter.name == name).copied()
-    }
+/// Calls a filter by its name, outside of a template: one of Django's, or with a library one that needs `load`.
+///
+/// # Errors
+///
+/// [`FilterError`] if there is no such filter, or it can't take what it is given.
+pub fn call_filter(
+    library: Option<&str>,
+    name: &str,
+    value: &Value,
+    arg: Option<&Value>,
+    env: &Env<'_>,
+) -> Result<Value, FilterError> {
+    let of_library = library.and_then(|library| shipped(library).iter().find(|f| f.name == name));
+    let filter = of_library.copied().or_else(|| built_in(name));
+    let filter = filter.ok_or_else(|| FilterError::new(format!("Invalid filter: '{name}'")))?;
+    (filter.apply)(value, arg, env)
+}
+
+/// The names of the filters that need no `load`.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.into_iter().flatten().map(|filter| filter.name)
 }
 
 /// Python's `int(value)`.
-fn int(value: &Value) -> Option<i64> {
+pub(crate) fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Float(number) if number.abs() < 9e18 => Some(number.trunc() as i64),
         other => match other.as_str() {

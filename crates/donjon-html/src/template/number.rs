@@ -8,7 +8,8 @@ pub(crate) fn write_python(out: &mut impl fmt::Write, number: f64) -> fmt::Resul
         return write_special(out, number);
     }
     if uses_exponent(number) {
-        let written = format!("{number:e}");
+        let written =
+            shortest(number, |number| format!("{number:e}"), |n, places| format!("{n:.places$e}"));
         let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
         let exponent: i32 = exponent.parse().unwrap_or_default();
         return write!(
@@ -18,7 +19,25 @@ pub(crate) fn write_python(out: &mut impl fmt::Write, number: f64) -> fmt::Resul
             exponent.abs()
         );
     }
-    write!(out, "{number:?}")
+    out.write_str(&shortest(
+        number,
+        |number| format!("{number:?}"),
+        |n, places| format!("{n:.places$}"),
+    ))
+}
+
+/// The shortest text of a float; of two that are equally near the one that ends in an even digit, as in Python.
+fn shortest(number: f64, write: fn(f64) -> String, round: fn(f64, usize) -> String) -> String {
+    /// Shorter texts are the only ones of their length.
+    const AMBIGUOUS: usize = 16;
+    let text = write(number);
+    if text.len() < AMBIGUOUS {
+        return text;
+    }
+    let mantissa = text.split('e').next().unwrap_or_default();
+    let places = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let nearest = round(number, places);
+    if places > 0 && nearest.parse() == Ok(number) { nearest } else { text }
 }
 
 /// Writes a float as a template prints it: as [`write_python`], but never with an exponent.
@@ -55,6 +74,9 @@ mod tests {
             (1e20, "1e+20", "100000000000000000000"),
             (1.5e-7, "1.5e-07", "0.00000015"),
             (-0.0, "-0.0", "-0.0"),
+            (-708_249_147_864_955.2, "-708249147864955.2", "-708249147864955.2"),
+            (1.000_007_629_394_531_2, "1.0000076293945312", "1.0000076293945312"),
+            (708_249_147_864_955.8, "708249147864955.8", "708249147864955.8"),
             (f64::NAN, "nan", "nan"),
         ];
         for (number, python, printed) in cases {

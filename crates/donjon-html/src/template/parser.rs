@@ -5,14 +5,18 @@
 //!
 //! 1. Tags nest at most [`MAX_NESTING`] deep.
 
+mod control;
+mod i18n;
+mod produce;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::condition::Condition;
 use super::expression::{Complaint, Expression, words};
-use super::filter::{Autoescape, Filters};
 use super::lexer::{self, Kind as TokenKind, Token};
-use super::tag::{Arm, Body, Include, Kind, Loop, Node, UrlCall, bindings};
+use super::library::{Libraries, Vocabulary};
+use super::names::{Names, Symbol};
+use super::tag::{Body, Cycle, Kind, Node, Producer, TagId};
 use crate::context::Fault;
 
 /// The deepest nesting of tags in one template.
@@ -21,54 +25,81 @@ pub const MAX_NESTING: usize = 64;
 /// A template that has been read.
 #[derive(Debug)]
 pub(crate) struct Parsed {
-    /// The parent's name, and where it is written.
-    pub(crate) parent: Option<(usize, Arc<str>)>,
+    /// The parent, and where it is named.
+    pub(crate) parent: Option<(usize, Arc<Expression>)>,
     pub(crate) nodes: Body,
     pub(crate) blocks: HashMap<Arc<str>, Body>,
+    pub(crate) partials: HashMap<Arc<str>, Body>,
 }
 
-pub(crate) fn parse(source: &str, filters: &Filters) -> Result<Parsed, Fault> {
+/// What all templates of a set are read with.
+pub(crate) struct Setup<'a> {
+    pub(crate) libraries: &'a Libraries,
+    pub(crate) names: &'a Names,
+    /// The number of the next tag that remembers something.
+    pub(crate) next_id: u32,
+}
+
+pub(crate) fn parse(source: &str, setup: &mut Setup<'_>) -> Result<Parsed, Fault> {
     let tokens = lexer::tokens(source);
     let mut parser = Parser {
         source,
         tokens: &tokens,
         next: 0,
-        filters,
+        words: Vocabulary::new(setup.libraries, setup.names),
+        next_id: setup.next_id,
         parent: None,
         blocks: HashMap::new(),
+        partials: HashMap::new(),
+        named_cycles: HashMap::new(),
+        last_cycle: None,
         depth: 0,
         opened_verbatim: false,
         tags: 0,
     };
-    let (nodes, _) = parser.body(&[], 0)?;
-    Ok(Parsed { parent: parser.parent, nodes, blocks: parser.blocks })
+    let result = parser.body(&[], 0);
+    setup.next_id = parser.next_id;
+    let (nodes, _) = result?;
+    Ok(Parsed { parent: parser.parent, nodes, blocks: parser.blocks, partials: parser.partials })
 }
 
-struct Parser<'s> {
+struct Parser<'s, 'a> {
     source: &'s str,
     tokens: &'s [Token],
     next: usize,
-    filters: &'s Filters,
-    parent: Option<(usize, Arc<str>)>,
+    words: Vocabulary<'a>,
+    next_id: u32,
+    parent: Option<(usize, Arc<Expression>)>,
     blocks: HashMap<Arc<str>, Body>,
+    partials: HashMap<Arc<str>, Body>,
+    named_cycles: HashMap<String, Cycle>,
+    last_cycle: Option<TagId>,
     depth: usize,
     opened_verbatim: bool,
     /// How many holes and tags came before.
     tags: usize,
 }
 
-fn fault(at: usize, message: Complaint) -> Fault {
+type Made = Result<Kind, Fault>;
+
+fn fault(at: usize, message: impl Into<String>) -> Fault {
+    let message = message.into();
     let hint = if message.starts_with("Invalid filter") {
-        "see the list of filters; a filter of the site's own is added when the templates are loaded"
+        "see the list of filters; a site's own filter needs {% load %} of its library"
     } else {
         "see the template language's reference"
     };
     Fault { at, message, hint }
 }
 
-impl<'s> Parser<'s> {
+/// The end of a tag's body: the end tag's place and words.
+struct End<'s> {
+    words: Vec<&'s str>,
+}
+
+impl<'s> Parser<'s, '_> {
     /// Reads up to one of the tags `ends`; returns that tag's words.
-    fn body(&mut self, ends: &[&str], opened: usize) -> Result<(Body, Vec<&'s str>), Fault> {
+    fn body(&mut self, ends: &[&str], opened: usize) -> Result<(Body, End<'s>), Fault> {
         self.depth += 1;
         if self.depth > MAX_NESTING {
             return Err(Fault {
@@ -86,151 +117,105 @@ impl<'s> Parser<'s> {
                 TokenKind::Comment => {}
                 TokenKind::Text => nodes.push(Node { at, kind: Kind::Text(contents.into()) }),
                 TokenKind::Hole => {
-                    nodes.push(Node { at, kind: self.hole(contents).map_err(|c| fault(at, c))? })
+                    nodes.push(Node { at, kind: self.hole(contents).map_err(|c| fault(at, c))? });
                 }
                 TokenKind::Tag => {
                     let words = words(contents);
                     let name = words.first().copied().unwrap_or_default();
                     if ends.contains(&name) {
                         self.depth -= 1;
-                        return Ok((nodes.into(), words));
+                        return Ok((nodes.into(), End { words }));
                     }
                     nodes.extend(self.tag(at, name, words.get(1..).unwrap_or_default())?);
                     self.tags += 1;
                 }
             }
         }
-        match ends.last() {
-            None => Ok((nodes.into(), Vec::new())),
-            Some(end) => Err(Fault {
-                at: opened,
-                message: format!("Unclosed tag: looking for one of: {}", ends.join(", ")),
-                hint: "",
-            }
-            .hinted(end)),
+        match ends {
+            [] => Ok((nodes.into(), End { words: Vec::new() })),
+            ends => Err(unclosed(opened, ends)),
         }
+    }
+
+    /// Reads the body of a tag that one other tag ends.
+    fn body_to(&mut self, end: &str, opened: usize) -> Result<Body, Fault> {
+        self.body(&[end], opened).map(|(body, _)| body)
+    }
+
+    fn expression(&self, at: usize, text: &str) -> Result<Expression, Fault> {
+        Expression::parse(text, &self.words).map_err(|complaint| fault(at, complaint))
+    }
+
+    fn expressions(&self, at: usize, texts: &[&str]) -> Result<Box<[Expression]>, Fault> {
+        texts.iter().map(|text| self.expression(at, text)).collect()
+    }
+
+    fn id(&mut self) -> TagId {
+        self.next_id = self.next_id.saturating_add(1);
+        TagId(self.next_id)
     }
 
     fn hole(&mut self, contents: &str) -> Result<Kind, Complaint> {
         self.tags += 1;
-        let expression = Expression::parse(contents, self.filters)?;
-        if !expression.is_lookup("block", "super") {
-            return Ok(Kind::Hole(Arc::new(expression)));
-        }
-        match expression.filters.iter().all(|applied| applied.filter.name == "safe") {
-            true => Ok(Kind::Super),
-            false => {
-                Err("block.super takes no filter here: filter inside the block instead".into())
-            }
-        }
+        let expression = Expression::parse(contents, &self.words)?;
+        Ok(match expression.is_lookup(Symbol::BLOCK, "super") {
+            true => Kind::Super(expression.filters.into()),
+            false => Kind::Print(Arc::new(Producer::Expression(expression))),
+        })
     }
 
-    fn tag(&mut self, at: usize, name: &str, words: &[&str]) -> Result<Option<Node>, Fault> {
-        let wrong = |complaint| fault(at, complaint);
+    fn tag(&mut self, at: usize, name: &str, rest: &[&str]) -> Result<Option<Node>, Fault> {
+        if let Some(tag) = self.words.custom_tag(name) {
+            return self.custom(at, name, rest, tag).map(|kind| Some(Node { at, kind }));
+        }
         let kind = match name {
-            "if" => self.condition(at, words)?,
-            "for" => self.repeat(at, words)?,
-            "block" => self.block(at, words)?,
-            "extends" => return self.extends(at, words).map(|()| None),
-            "include" => {
-                Kind::Include(Arc::new(Include::parse(words, self.filters).map_err(wrong)?))
-            }
-            "with" if words.is_empty() => {
-                return Err(wrong("'with' expected at least one variable assignment".into()));
-            }
-            "with" => Kind::With(
-                bindings(words, self.filters, "with").map_err(wrong)?,
-                self.body(&["endwith"], at)?.0,
-            ),
-            "autoescape" => self.autoescape(at, words)?,
-            "url" => Kind::Url(Arc::new(UrlCall::parse(words, self.filters).map_err(wrong)?)),
-            "static" => Kind::Static(Arc::new(
-                Expression::parse(words.first().copied().unwrap_or_default(), self.filters)
-                    .map_err(wrong)?,
-            )),
-            "csrf_token" => Kind::CsrfToken,
-            "csp_nonce_attr" => Kind::NonceAttribute,
             "comment" => return self.comment(at).map(|()| None),
             "verbatim" => return self.verbatim(at).map(|()| None),
             name if name.starts_with("endverbatim") && self.opened_verbatim => {
                 self.opened_verbatim = false;
                 return Ok(None);
             }
-            "load" => return load(words).map(|()| None).map_err(wrong),
-            "" => return Err(wrong("Empty block tag".into())),
-            other => return Err(unknown_tag(at, other)),
+            "load" => return self.words.load(rest).map(|()| None).map_err(|c| fault(at, c)),
+            "extends" => return self.extends(at, rest).map(|()| None),
+            "partialdef" => return self.partial_definition(at, rest),
+            "" => return Err(fault(at, "Empty block tag")),
+            name => self.kind(at, name, rest)?,
         };
         Ok(Some(Node { at, kind }))
     }
 
-    fn condition(&mut self, at: usize, words: &[&str]) -> Result<Kind, Fault> {
-        let mut arms = Vec::new();
-        let mut condition = Some(self.parse_condition(at, words)?);
-        loop {
-            let ends: &[&str] =
-                if condition.is_some() { &["elif", "else", "endif"] } else { &["endif"] };
-            let (body, end) = self.body(ends, at)?;
-            arms.push(Arm { condition, body });
-            condition = match end.as_slice() {
-                ["elif", words @ ..] => Some(self.parse_condition(at, words)?),
-                ["else"] => None,
-                ["else", ..] => {
-                    let message = format!("Malformed template tag: '{}'", end.join(" "));
-                    return Err(Fault { at, message, hint: "write elif, or nothing behind else" });
-                }
-                _ => return Ok(Kind::If(arms)),
-            };
+    fn kind(&mut self, at: usize, name: &str, rest: &[&str]) -> Made {
+        match name {
+            "if" => self.condition(at, rest),
+            "for" => self.repeat(at, rest),
+            "block" => self.block(at, rest),
+            "include" => self.include(at, rest),
+            "with" => self.with(at, rest),
+            "autoescape" => self.autoescape(at, rest),
+            "ifchanged" => self.if_changed(at, rest),
+            "partial" => self.partial(at, rest),
+            "filter" => self.filter_tag(at, rest),
+            "spaceless" => self.spaceless(at),
+            "csrf_token" => Ok(Kind::CsrfToken),
+            "csp_nonce_attr" => Ok(Kind::NonceAttribute),
+            "templatetag" => template_tag(at, rest),
+            name if super::tag::BUILT_IN.contains(&name) => self.producer_tag(at, name, rest),
+            name if self.words.has_shipped_tag(name) => self.library_tag(at, name, rest),
+            other => Err(self.unknown_tag(at, other)),
         }
     }
 
-    fn parse_condition(&self, at: usize, words: &[&str]) -> Result<Arc<Condition>, Fault> {
-        Condition::parse(words, self.filters)
-            .map(Arc::new)
-            .map_err(|complaint| fault(at, complaint))
+    fn unknown_tag(&self, at: usize, name: &str) -> Fault {
+        let hint = self.words.unknown_tag(name);
+        let message = format!(
+            "Invalid block tag: '{name}'. Did you forget to register or load this tag?{hint}"
+        );
+        Fault { at, message, hint: "see the list of tags in the template language's reference" }
     }
 
-    fn repeat(&mut self, at: usize, words: &[&str]) -> Result<Kind, Fault> {
-        let head = Loop::parse(words, self.filters).map_err(|complaint| fault(at, complaint))?;
-        let (body, end) = self.body(&["empty", "endfor"], at)?;
-        let empty = if end.first() == Some(&"empty") {
-            self.body(&["endfor"], at)?.0
-        } else {
-            Body::default()
-        };
-        Ok(Kind::For(Arc::new(head), body, empty))
-    }
-
-    fn block(&mut self, at: usize, words: &[&str]) -> Result<Kind, Fault> {
-        let [name] = words else {
-            return Err(fault(at, "'block' tag takes only one argument".into()));
-        };
-        let (body, end) = self.body(&["endblock"], at)?;
-        if end.get(1).is_some_and(|end| end != name) {
-            return Err(fault(
-                at,
-                format!("'endblock' does not name the block '{name}' that it ends"),
-            ));
-        }
-        let name: Arc<str> = Arc::from(*name);
-        match self.blocks.insert(name.clone(), body.clone()) {
-            Some(_) => {
-                Err(fault(at, format!("'block' tag with name '{name}' appears more than once")))
-            }
-            None => Ok(Kind::Block(name, body)),
-        }
-    }
-
-    fn extends(&mut self, at: usize, words: &[&str]) -> Result<(), Fault> {
-        let [word] = words else { return Err(fault(at, "'extends' takes one argument".into())) };
-        let expression =
-            Expression::parse(word, self.filters).map_err(|complaint| fault(at, complaint))?;
-        let Some(name) = expression.literal_text() else {
-            return Err(Fault {
-                at,
-                message: "the parent of a template must be literal".into(),
-                hint: "name it in quotes: how a page is escaped is decided before it is rendered",
-            });
-        };
+    fn extends(&mut self, at: usize, rest: &[&str]) -> Result<(), Fault> {
+        let [word] = rest else { return Err(fault(at, "'extends' takes one argument")) };
+        let expression = self.expression(at, word)?;
         if self.parent.is_some() || self.tags > 0 || self.depth > 1 {
             return Err(Fault {
                 at,
@@ -238,29 +223,18 @@ impl<'s> Parser<'s> {
                 hint: "move it to the top",
             });
         }
-        self.parent = Some((at, name.into()));
+        self.parent = Some((at, Arc::new(expression)));
         Ok(())
-    }
-
-    fn autoescape(&mut self, at: usize, words: &[&str]) -> Result<Kind, Fault> {
-        let mode = match words {
-            ["on"] => Autoescape::On,
-            ["off"] => Autoescape::Off,
-            _ => return Err(fault(at, "'autoescape' argument should be 'on' or 'off'".into())),
-        };
-        Ok(Kind::Autoescape(mode, self.body(&["endautoescape"], at)?.0))
     }
 
     fn comment(&mut self, at: usize) -> Result<(), Fault> {
         while let Some(token) = self.tokens.get(self.next) {
             self.next += 1;
-            if token.kind == TokenKind::Tag
-                && token.contents(self.source).split_whitespace().next() == Some("endcomment")
-            {
+            if token.kind == TokenKind::Tag && token.contents(self.source) == "endcomment" {
                 return Ok(());
             }
         }
-        Err(fault(at, "Unclosed tag 'comment'. Looking for one of: endcomment.".into()))
+        Err(unclosed(at, &["endcomment"]))
     }
 
     /// The lexer has made text of what is inside; the tags around it are left.
@@ -272,36 +246,57 @@ impl<'s> Parser<'s> {
         self.opened_verbatim = rest.iter().take(2).any(ends);
         match self.opened_verbatim {
             true => Ok(()),
-            false => {
-                Err(fault(at, "Unclosed tag 'verbatim'. Looking for one of: endverbatim.".into()))
+            false => Err(unclosed(at, &["endverbatim"])),
+        }
+    }
+
+    fn partial_definition(&mut self, at: usize, rest: &[&str]) -> Result<Option<Node>, Fault> {
+        let (name, inline) = match rest {
+            [name] => (*name, false),
+            [name, "inline"] => (*name, true),
+            [_, _] => {
+                return Err(fault(
+                    at,
+                    "The 'inline' argument does not have any parameters; either use 'inline' or remove it completely.",
+                ));
             }
+            [] => return Err(fault(at, "'partialdef' tag requires a name")),
+            _ => return Err(fault(at, "'partialdef' tag takes at most 2 arguments")),
+        };
+        let (body, end) = self.body(&["endpartialdef"], at)?;
+        if end.words.get(1..).is_some_and(|end| !end.is_empty() && end != [name]) {
+            return Err(fault(
+                at,
+                format!("'endpartialdef' does not name the partial '{name}' that it ends"),
+            ));
+        }
+        let name: Arc<str> = name.into();
+        match self.partials.insert(name.clone(), body) {
+            Some(_) => {
+                Err(fault(at, format!("Partial '{name}' is already defined in this template.")))
+            }
+            None => Ok(inline.then_some(Node { at, kind: Kind::Partial(name) })),
         }
     }
 }
 
-impl Fault {
-    fn hinted(self, _end: &str) -> Self {
-        Self { hint: "add the end tag, or remove the tag that opens here", ..self }
-    }
+fn unclosed(at: usize, ends: &[&str]) -> Fault {
+    let message = format!("Unclosed tag. Looking for one of: {}.", ends.join(", "));
+    Fault { at, message, hint: "add the end tag, or remove the tag that opens here" }
 }
 
-fn load(words: &[&str]) -> Result<(), Complaint> {
-    const KNOWN: [&str; 4] = ["static", "i18n", "l10n", "tz"];
-    match words.iter().find(|word| !KNOWN.contains(word)) {
-        Some(word) => Err(format!(
-            "'{word}' is not a registered tag library. Must be one of: {}",
-            KNOWN.join(" ")
-        )),
-        None => Ok(()),
-    }
-}
-
-fn unknown_tag(at: usize, name: &str) -> Fault {
-    let message =
-        format!("Invalid block tag: '{name}'. Did you forget to register or load this tag?");
-    Fault {
-        at,
-        message,
-        hint: "the tags are: autoescape block comment csp_nonce_attr csrf_token extends for if include load static url verbatim with",
-    }
+fn template_tag(at: usize, rest: &[&str]) -> Made {
+    let [name] = rest else { return Err(fault(at, "'templatetag' statement takes one argument")) };
+    let text = match *name {
+        "openblock" => "{%",
+        "closeblock" => "%}",
+        "openvariable" => "{{",
+        "closevariable" => "}}",
+        "openbrace" => "{",
+        "closebrace" => "}",
+        "opencomment" => "{#",
+        "closecomment" => "#}",
+        other => return Err(fault(at, format!("Invalid templatetag argument: '{other}'."))),
+    };
+    Ok(Kind::Text(text.into()))
 }

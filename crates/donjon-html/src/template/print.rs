@@ -1,4 +1,4 @@
-//! How a value is printed in a hole, for each place a hole can stand in.
+//! Prints a value for the place it stands in.
 //!
 //! Stops cross-site scripting (CWE-79):
 //!
@@ -12,6 +12,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::env::Env;
 use super::filter::Autoescape;
 use super::number;
 use super::value::Value;
@@ -19,19 +20,20 @@ use crate::context::{Escaper, Slot, Unquoted};
 use crate::escape::{self, HtmlWriter, css, js, url};
 
 /// Prints a value for the place it stands in.
+#[inline]
 pub(crate) fn write(
     out: &mut String,
     scratch: &mut String,
     escaper: Escaper,
-    escape: Autoescape,
+    env: &Env<'_>,
     value: &Value,
 ) {
     match (escaper.slot, escaper.unquoted) {
         (Slot::Nothing, _) => {}
-        (_, Unquoted::No) => write_quoted(out, scratch, escaper, escape, value),
+        (_, Unquoted::No) => write_quoted(out, scratch, escaper, env, value),
         (_, unquoted) => {
             let mut quoted = String::new();
-            write_quoted(&mut quoted, scratch, escaper, escape, value);
+            write_quoted(&mut quoted, scratch, escaper, env, value);
             // Without a value the browser takes what follows for it.
             let empty = quoted.is_empty() && unquoted == Unquoted::Start;
             escape::write_unquoted(out, if empty { " " } else { &quoted });
@@ -43,12 +45,12 @@ fn write_quoted(
     out: &mut String,
     scratch: &mut String,
     escaper: Escaper,
-    escape: Autoescape,
+    env: &Env<'_>,
     value: &Value,
 ) {
     match (escaper.slot, escaper.attribute) {
-        (Slot::Html, _) => print(out, value, escape, String::push_str),
-        (Slot::TextOnly, _) => print(out, value, escape, escape::write_markup_as_text),
+        (Slot::Html, _) => print(out, value, env, String::push_str),
+        (Slot::TextOnly, _) => print(out, value, env, escape::write_markup_as_text),
         (_, false) => write_special(out, escaper.slot, value),
         (_, true) => {
             scratch.clear();
@@ -59,21 +61,51 @@ fn write_quoted(
 }
 
 /// Prints text escaped, and markup as `markup` says.
-fn print(out: &mut String, value: &Value, escape: Autoescape, markup: fn(&mut String, &str)) {
+fn print(out: &mut String, value: &Value, env: &Env<'_>, markup: fn(&mut String, &str)) {
+    let escapes = env.autoescape == Autoescape::On;
     match value {
+        Value::Str(text) if escapes => escape::write_html(out, text),
+        Value::Int(number) if env.use_l10n && env.locale.has_plain_ints() => {
+            out.push_str(itoa::Buffer::new().format(*number));
+        }
+        Value::Int(_)
+        | Value::BigInt(_)
+        | Value::Float(_)
+        | Value::Decimal(_)
+        | Value::DateTime(_)
+        | Value::Date(_)
+        | Value::Time(_) => print_localized(out, value, env),
         Value::Markup(html) => markup(out, html),
         Value::Object(object) => match object.display() {
             Value::Object(_) => {}
-            shown => print(out, &shown, escape, markup),
+            shown => print(out, &shown, env, markup),
         },
-        Value::Str(text) if escape == Autoescape::On => escape::write_html(out, text),
-        Value::Int(number) => drop(write!(out, "{number}")),
-        Value::Float(number) => drop(number::write_localized(out, *number)),
-        other if escape == Autoescape::On => match other.as_str() {
+        other if escapes => match other.as_str() {
             Some(text) => escape::write_html(out, text),
             None => drop(HtmlWriter(out).write_str(&other.text())),
         },
         other => markup(out, &other.text()),
+    }
+}
+
+/// Numbers and dates as in the page's language. What a language puts between digits is escaped too.
+fn print_localized(out: &mut String, value: &Value, env: &Env<'_>) {
+    let start = out.len();
+    let local = match value {
+        Value::DateTime(moment) => Some(Value::from(env.localtime(moment))),
+        _ => None,
+    };
+    let value = local.as_ref().unwrap_or(value);
+    match env.use_l10n {
+        true => env.locale.write_localized(out, value),
+        false => env.locale.write_unlocalized(out, value),
+    }
+    let written = out.get(start..).unwrap_or_default();
+    if env.autoescape == Autoescape::On
+        && let Cow::Owned(escaped) = escape::escape(written)
+    {
+        out.truncate(start);
+        out.push_str(&escaped);
     }
 }
 

@@ -10,8 +10,11 @@ use std::sync::Arc;
 
 use serde::ser::{self, Serialize};
 
-use super::value::{Map, Value};
+use super::map::{Key, Map};
+use super::value::Value;
 
+/// What data says of its length is believed up to here.
+const MAX_RESERVED: usize = 4096;
 /// The deepest nesting of data that is taken.
 pub(crate) const MAX_DEPTH: usize = 64;
 
@@ -50,12 +53,18 @@ impl Serializer {
         }
     }
 
-    fn list(self) -> Result<List, SerializeError> {
-        Ok(List { items: Vec::new(), inner: self.deeper()?, variant: None })
+    fn list(self, length: Option<usize>) -> Result<List, SerializeError> {
+        let items = Vec::with_capacity(length.unwrap_or_default().min(MAX_RESERVED));
+        Ok(List { items, inner: self.deeper()?, variant: None })
     }
 
-    fn map(self) -> Result<Pairs, SerializeError> {
-        Ok(Pairs { map: Map::new(), key: None, inner: self.deeper()?, variant: None })
+    fn map(self, fields: usize) -> Result<Pairs, SerializeError> {
+        Ok(Pairs {
+            map: Map::with_capacity(fields.min(MAX_RESERVED)),
+            key: None,
+            inner: self.deeper()?,
+            variant: None,
+        })
     }
 }
 
@@ -135,16 +144,16 @@ impl ser::Serializer for Serializer {
         Ok([(variant, value.serialize(self.deeper()?)?)].into_iter().collect())
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<List, SerializeError> {
-        self.list()
+    fn serialize_seq(self, length: Option<usize>) -> Result<List, SerializeError> {
+        self.list(length)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<List, SerializeError> {
-        self.list()
+    fn serialize_tuple(self, length: usize) -> Result<List, SerializeError> {
+        self.list(Some(length))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<List, SerializeError> {
-        self.list()
+        self.list(None)
     }
 
     fn serialize_tuple_variant(
@@ -154,15 +163,15 @@ impl ser::Serializer for Serializer {
         variant: &'static str,
         _: usize,
     ) -> Result<List, SerializeError> {
-        Ok(List { variant: Some(variant), ..self.list()? })
+        Ok(List { variant: Some(variant), ..self.list(None)? })
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Pairs, SerializeError> {
-        self.map()
+    fn serialize_map(self, length: Option<usize>) -> Result<Pairs, SerializeError> {
+        self.map(length.unwrap_or_default())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Pairs, SerializeError> {
-        self.map()
+    fn serialize_struct(self, _: &'static str, fields: usize) -> Result<Pairs, SerializeError> {
+        self.map(fields)
     }
 
     fn serialize_struct_variant(
@@ -170,9 +179,9 @@ impl ser::Serializer for Serializer {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        _: usize,
+        fields: usize,
     ) -> Result<Pairs, SerializeError> {
-        Ok(Pairs { variant: Some(variant), ..self.map()? })
+        Ok(Pairs { variant: Some(variant), ..self.map(fields)? })
     }
 }
 
@@ -196,7 +205,7 @@ impl List {
     }
 
     fn finish(self) -> Value {
-        named(self.variant, Value::from(self.items))
+        named(self.variant, Value::List(self.items.into()))
     }
 }
 
@@ -267,7 +276,7 @@ macro_rules! structure {
                 name: &'static str,
                 value: &T,
             ) -> Result<(), SerializeError> {
-                self.map.insert(name.into(), value.serialize(self.inner)?);
+                self.map.insert(Key::constant(name), value.serialize(self.inner)?);
                 Ok(())
             }
 

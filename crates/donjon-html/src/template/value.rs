@@ -14,14 +14,13 @@ use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-
-use super::date::DateTime;
+use super::date::{Date, DateTime, Duration, Time, TimeZone};
+use super::decimal::Decimal;
+use super::map::{Key, Map};
 use super::number;
 use crate::markup::{Markup, TrustedUrl};
-
-/// An ordered map with text as keys: a `dict`.
-pub type Map = IndexMap<Arc<str>, Value>;
+use num_bigint::BigInt;
+use num_traits::ToPrimitive as _;
 
 /// Lists and maps nested deeper than this are printed as `...`.
 pub const MAX_PRINT_DEPTH: usize = 64;
@@ -45,12 +44,24 @@ pub enum Value {
     Markup(Arc<Markup>),
     /// An address that may be loaded as code.
     Url(TrustedUrl),
+    /// A whole number outside 64 bits.
+    BigInt(Arc<BigInt>),
+    /// A decimal number: Python's `Decimal`.
+    Decimal(Arc<Decimal>),
     /// A list.
     List(Arc<[Value]>),
+    /// A tuple: a list that prints in round brackets.
+    Tuple(Arc<[Value]>),
     /// A map.
     Map(Arc<Map>),
     /// A date and time.
-    DateTime(DateTime),
+    DateTime(Arc<DateTime>),
+    /// A date.
+    Date(Date),
+    /// A time of day.
+    Time(Time),
+    /// A span of time: Python's `timedelta`.
+    Duration(Duration),
     /// Something that resolves its attributes when asked.
     Object(Arc<dyn Object>),
 }
@@ -76,8 +87,42 @@ pub trait Object: Send + Sync {
     /// The attribute or method result of that name, or `None` if there is none.
     fn attribute(&self, name: &str) -> Option<Value>;
 
+    /// The attribute of that name, for attributes whose reading can fail.
+    ///
+    /// # Errors
+    ///
+    /// [`LookupError`]; a silent one is as if there were no such attribute.
+    fn try_attribute(&self, name: &str) -> Result<Option<Value>, LookupError> {
+        Ok(self.attribute(name))
+    }
+
+    /// What a template gets that ends a look-up, or a step of one, at this object: by default the object itself.
+    /// Functions and methods are [called](Call::Returned), unless they [change data](Call::AltersData).
+    ///
+    /// # Errors
+    ///
+    /// [`LookupError`] if the call fails.
+    fn call(&self) -> Result<Call, LookupError> {
+        Ok(Call::NotCallable)
+    }
+
     /// What `{{ object }}` prints: text, which is escaped, or [`Markup`].
     fn display(&self) -> Value;
+
+    /// How the object prints within a list: Python's `repr`. By default as it displays.
+    fn repr(&self) -> Option<String> {
+        None
+    }
+
+    /// The number that the object stands for, for filters that calculate.
+    fn number(&self) -> Option<f64> {
+        None
+    }
+
+    /// The time zone that the object is, for `{% timezone object %}`.
+    fn time_zone(&self) -> Option<TimeZone> {
+        None
+    }
 
     /// The item at that index, for `{{ object.0 }}`.
     fn item(&self, index: usize) -> Option<Value> {
@@ -104,6 +149,55 @@ pub trait Object: Send + Sync {
         self.length() != Some(0)
     }
 }
+
+/// What a template gets from something that may be callable. Django: "Variables and lookups", callables.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Call {
+    /// It is a value, and used as it is: also what Django marks with `do_not_call_in_templates`.
+    NotCallable,
+    /// It was called without arguments, and this is the result.
+    Returned(Value),
+    /// It changes data (`alters_data`), so it was not called; the template sees a missing value.
+    AltersData,
+    /// It needs arguments, which a template cannot give; the template sees a missing value.
+    NeedsArguments,
+}
+
+/// A look-up that failed. Reaches the log, never the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupError {
+    message: String,
+    silent: bool,
+}
+
+impl LookupError {
+    /// The page fails with this message.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), silent: false }
+    }
+
+    /// The template sees a missing value: Django's `silent_variable_failure`, as of `ObjectDoesNotExist`.
+    #[must_use]
+    pub fn silent(message: impl Into<String>) -> Self {
+        Self { message: message.into(), silent: true }
+    }
+
+    /// Whether the template sees a missing value instead of an error.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for LookupError {}
 
 impl Value {
     /// The value that `data` serializes to. Takes anything with serde's `Serialize`.
@@ -134,9 +228,12 @@ impl Value {
             Self::Float(number) => *number != 0.0,
             Self::Str(text) => !text.is_empty(),
             Self::Markup(html) => !html.is_empty(),
-            Self::List(items) => !items.is_empty(),
+            Self::BigInt(_) => true,
+            Self::Decimal(number) => !number.is_zero(),
+            Self::List(items) | Self::Tuple(items) => !items.is_empty(),
             Self::Map(map) => !map.is_empty(),
-            Self::Url(_) | Self::DateTime(_) => true,
+            Self::Url(_) | Self::DateTime(_) | Self::Date(_) | Self::Time(_) => true,
+            Self::Duration(span) => !span.is_zero(),
             Self::Object(object) => object.is_true(),
         }
     }
@@ -145,7 +242,7 @@ impl Value {
     #[must_use]
     pub fn length(&self) -> Option<usize> {
         match self {
-            Self::List(items) => Some(items.len()),
+            Self::List(items) | Self::Tuple(items) => Some(items.len()),
             Self::Map(map) => Some(map.len()),
             Self::Object(object) => object.length(),
             other => other.as_str().map(|text| text.chars().count()),
@@ -182,6 +279,10 @@ impl Value {
         match self {
             Self::Object(object) => flat(&object.display()).into_owned(),
             Self::DateTime(moment) => moment.to_string(),
+            Self::Date(date) => date.to_string(),
+            Self::Time(time) => time.to_string(),
+            Self::Duration(span) => span.to_string(),
+            Self::Decimal(number) => number.to_string(),
             other => Repr(other).to_string(),
         }
     }
@@ -191,14 +292,18 @@ impl Value {
     pub fn step(&self, name: &str) -> Option<Cow<'_, Value>> {
         match self {
             Self::Map(map) => {
-                key(map, name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned))
+                map.get(name).map(Cow::Borrowed).or_else(|| map_method(map, name).map(Cow::Owned))
             }
-            Self::List(items) => items.get(index(name)?).map(Cow::Borrowed),
+            Self::List(items) | Self::Tuple(items) => items.get(index(name)?).map(Cow::Borrowed),
             Self::Object(object) => {
                 object.attribute(name).or_else(|| object.item(index(name)?)).map(Cow::Owned)
             }
             other => {
-                let character = other.as_str()?.chars().nth(index(name)?)?;
+                let text = other.as_str()?;
+                if let Some(result) = text_method(text, name) {
+                    return Some(Cow::Owned(result));
+                }
+                let character = text.chars().nth(index(name)?)?;
                 Some(Cow::Owned(character.encode_utf8(&mut [0; 4]).into()))
             }
         }
@@ -209,8 +314,8 @@ impl Value {
     pub fn items(&self) -> Option<Arc<[Value]>> {
         match self {
             Self::None => Some(Arc::default()),
-            Self::List(items) => Some(items.clone()),
-            Self::Map(map) => Some(map.keys().map(|key| Value::Str(key.clone())).collect()),
+            Self::List(items) | Self::Tuple(items) => Some(items.clone()),
+            Self::Map(map) => Some(map.keys().map(Value::from).collect()),
             Self::Object(object) => object.items().map(Into::into),
             other => other
                 .as_str()
@@ -222,8 +327,8 @@ impl Value {
     #[must_use]
     pub fn contains(&self, needle: &Value) -> Option<bool> {
         match self {
-            Self::List(items) => Some(items.contains(needle)),
-            Self::Map(map) => Some(needle.as_str().is_some_and(|name| key(map, name).is_some())),
+            Self::List(items) | Self::Tuple(items) => Some(items.contains(needle)),
+            Self::Map(map) => Some(needle.as_str().is_some_and(|name| map.get(name).is_some())),
             Self::Object(object) => Some(object.contains(needle)),
             other => Some(other.as_str()?.contains(needle.as_str()?)),
         }
@@ -236,7 +341,7 @@ impl Value {
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::None, Self::None) => true,
-            (Self::List(a), Self::List(b)) => Arc::ptr_eq(a, b),
+            (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => Arc::ptr_eq(a, b),
             (Self::Map(a), Self::Map(b)) => Arc::ptr_eq(a, b),
             (Self::Object(a), Self::Object(b)) => Arc::ptr_eq(a, b),
             (Self::Str(a), Self::Str(b)) => a == b,
@@ -251,7 +356,26 @@ impl Value {
             Self::Bool(yes) => Some(f64::from(u8::from(*yes))),
             Self::Int(number) => Some(*number as f64),
             Self::Float(number) => Some(*number),
+            Self::BigInt(number) => number.to_f64(),
+            Self::Decimal(number) => Some(number.to_f64()),
+            Self::Object(object) => object.number(),
             _ => None,
+        }
+    }
+
+    /// Whether the value is a number that is held exactly.
+    fn is_exact(&self) -> bool {
+        matches!(self, Self::BigInt(_) | Self::Decimal(_)) || self.integer().is_some()
+    }
+
+    /// The number as a decimal, if the value is a number and finite.
+    #[must_use]
+    pub fn decimal(&self) -> Option<Decimal> {
+        match self {
+            Self::Decimal(number) => Some(Decimal::clone(number)),
+            Self::BigInt(number) => Decimal::parse(&number.to_string()),
+            Self::Float(number) => Decimal::parse(&number.to_string()),
+            other => other.integer().map(Decimal::from),
         }
     }
 
@@ -278,35 +402,43 @@ fn index(name: &str) -> Option<usize> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) { name.parse().ok() } else { None }
 }
 
-/// Hashing a short name costs more than comparing it with a few others.
-fn key<'m>(map: &'m Map, name: &str) -> Option<&'m Value> {
-    const FEW: usize = 8;
-    if map.len() <= FEW {
-        map.iter().find(|(key, _)| &***key == name).map(|(_, value)| value)
-    } else {
-        map.get(name)
-    }
-}
-
 fn map_method(map: &Map, name: &str) -> Option<Value> {
-    let pair = |(key, value): (&Arc<str>, &Value)| {
-        Value::from(vec![Value::Str(key.clone()), value.clone()])
-    };
+    let pair =
+        |(key, value): (&Key, &Value)| Value::Tuple([Value::from(key), value.clone()].into());
     match name {
         "items" => Some(Value::List(map.iter().map(pair).collect())),
-        "keys" => Some(Value::List(map.keys().cloned().map(Value::Str).collect())),
+        "keys" => Some(Value::List(map.keys().map(Value::from).collect())),
         "values" => Some(Value::List(map.values().cloned().collect())),
         _ => None,
     }
+}
+
+/// The methods of Python's `str` that take no argument and that templates use.
+fn text_method(text: &str, name: &str) -> Option<Value> {
+    Some(match name {
+        "upper" => text.to_uppercase().into(),
+        "lower" => text.to_lowercase().into(),
+        "strip" => text.trim().into(),
+        "lstrip" => text.trim_start().into(),
+        "rstrip" => text.trim_end().into(),
+        "split" => text.split_whitespace().map(Value::from).collect(),
+        "splitlines" => text.lines().map(Value::from).collect(),
+        "isdigit" => (!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())).into(),
+        "isalpha" => (!text.is_empty() && text.chars().all(char::is_alphabetic)).into(),
+        _ => return None,
+    })
 }
 
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::None, Self::None) => true,
-            (Self::List(a), Self::List(b)) => a == b,
+            (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,
             (Self::DateTime(a), Self::DateTime(b)) => a == b,
+            (Self::Date(a), Self::Date(b)) => a == b,
+            (Self::Time(a), Self::Time(b)) => a == b,
+            (Self::Duration(a), Self::Duration(b)) => a == b,
             (Self::Object(a), Self::Object(b)) => Arc::ptr_eq(a, b),
             (Self::Object(object), text) | (text, Self::Object(object))
                 if text.as_str().is_some() =>
@@ -321,8 +453,11 @@ impl PartialEq for Value {
 impl PartialOrd for Value {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
-            (Self::List(a), Self::List(b)) => a.partial_cmp(b),
+            (Self::List(a), Self::List(b)) | (Self::Tuple(a), Self::Tuple(b)) => a.partial_cmp(b),
             (Self::DateTime(a), Self::DateTime(b)) => a.partial_cmp(b),
+            (Self::Date(a), Self::Date(b)) => a.partial_cmp(b),
+            (Self::Time(a), Self::Time(b)) => a.partial_cmp(b),
+            (Self::Duration(a), Self::Duration(b)) => a.partial_cmp(b),
             _ => match (self.as_str(), other.as_str()) {
                 (Some(a), Some(b)) => Some(a.cmp(b)),
                 (None, None) => compare_numbers(self, other),
@@ -335,6 +470,7 @@ impl PartialOrd for Value {
 fn compare_numbers(a: &Value, b: &Value) -> Option<Ordering> {
     match (a.integer(), b.integer()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
+        _ if a.is_exact() && b.is_exact() => Some(a.decimal()?.cmp(&b.decimal()?)),
         _ => a.number()?.partial_cmp(&b.number()?),
     }
 }
@@ -355,21 +491,41 @@ fn repr(f: &mut fmt::Formatter<'_>, value: &Value, depth: usize) -> fmt::Result 
         Value::Bool(yes) => f.write_str(if *yes { "True" } else { "False" }),
         Value::Int(number) => write!(f, "{number}"),
         Value::Float(number) => number::write_python(f, *number),
+        Value::BigInt(number) => write!(f, "{number}"),
+        Value::Decimal(number) => write!(f, "Decimal('{number}')"),
         Value::List(items) => repr_list(f, items, depth),
+        Value::Tuple(items) => repr_tuple(f, items, depth),
         Value::Map(map) => repr_map(f, map, depth),
         Value::DateTime(moment) => moment.write_repr(f),
-        Value::Object(object) => f.write_str(&flat(&object.display())),
+        Value::Date(date) => date.write_repr(f),
+        Value::Time(time) => time.write_repr(f),
+        Value::Duration(span) => span.write_repr(f),
+        Value::Object(object) => match object.repr() {
+            Some(text) => f.write_str(&text),
+            None => f.write_str(&flat(&object.display())),
+        },
         text => repr_text(f, text.as_str().unwrap_or_default()),
     }
 }
 
 fn repr_list(f: &mut fmt::Formatter<'_>, items: &[Value], depth: usize) -> fmt::Result {
     f.write_char('[')?;
+    repr_items(f, items, depth)?;
+    f.write_char(']')
+}
+
+fn repr_tuple(f: &mut fmt::Formatter<'_>, items: &[Value], depth: usize) -> fmt::Result {
+    f.write_char('(')?;
+    repr_items(f, items, depth)?;
+    f.write_str(if items.len() == 1 { ",)" } else { ")" })
+}
+
+fn repr_items(f: &mut fmt::Formatter<'_>, items: &[Value], depth: usize) -> fmt::Result {
     for (index, item) in items.iter().enumerate() {
         f.write_str(if index == 0 { "" } else { ", " })?;
         repr(f, item, depth + 1)?;
     }
-    f.write_char(']')
+    Ok(())
 }
 
 fn repr_map(f: &mut fmt::Formatter<'_>, map: &Map, depth: usize) -> fmt::Result {
@@ -487,7 +643,38 @@ impl From<f64> for Value {
 
 impl From<DateTime> for Value {
     fn from(moment: DateTime) -> Self {
-        Self::DateTime(moment)
+        Self::DateTime(Arc::new(moment))
+    }
+}
+
+impl From<Date> for Value {
+    fn from(date: Date) -> Self {
+        Self::Date(date)
+    }
+}
+
+impl From<Time> for Value {
+    fn from(time: Time) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl From<Duration> for Value {
+    fn from(span: Duration) -> Self {
+        Self::Duration(span)
+    }
+}
+
+impl From<Decimal> for Value {
+    fn from(number: Decimal) -> Self {
+        Self::Decimal(Arc::new(number))
+    }
+}
+
+/// A whole number that fits into 64 bits becomes [`Value::Int`].
+impl From<BigInt> for Value {
+    fn from(number: BigInt) -> Self {
+        number.to_i64().map_or_else(|| Self::BigInt(Arc::new(number)), Self::Int)
     }
 }
 
@@ -513,14 +700,13 @@ macro_rules! from_integer {
     ($($integer:ty),*) => {$(
         impl From<$integer> for Value {
             fn from(number: $integer) -> Self {
-                // A number that does not fit is nearer to its float than to nothing.
-                i64::try_from(number).map_or(Self::Float(number as f64), Self::Int)
+                i64::try_from(number).map_or_else(|_| BigInt::from(number).into(), Self::Int)
             }
         }
     )*};
 }
 
-from_integer!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+from_integer!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
@@ -546,11 +732,9 @@ impl<T: Into<Value> + Clone> From<&[T]> for Value {
     }
 }
 
-impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Value {
+impl<K: Into<Key>, V: Into<Value>> FromIterator<(K, V)> for Value {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        Self::from(
-            pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect::<Map>(),
-        )
+        Self::from(pairs.into_iter().collect::<Map>())
     }
 }
 

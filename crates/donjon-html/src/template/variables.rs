@@ -10,7 +10,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::value::{Map, Value};
+use super::date::TimeZone;
+use super::env::Now;
+use super::fragment::FragmentCache;
+use super::map::Map;
+use super::value::Value;
+use crate::locale::Locale;
 
 /// The variables that a view hands to a template. Made by [`context!`](crate::context).
 #[derive(Clone, Default)]
@@ -67,9 +72,7 @@ impl<K: Into<Cow<'static, str>>, V: Into<Value>> FromIterator<(K, V)> for Variab
 
 impl From<Variables> for Value {
     fn from(variables: Variables) -> Self {
-        Self::from(
-            variables.0.into_iter().map(|(name, value)| (name.into(), value)).collect::<Map>(),
-        )
+        Self::from(variables.0.into_iter().collect::<Map>())
     }
 }
 
@@ -134,6 +137,40 @@ pub trait Surroundings {
 
     /// A name that every template may use: `user`, `request`, `messages`. What Django's context processors give.
     fn lookup(&self, name: &str) -> Option<Value> {
+        let _ = name;
+        None
+    }
+
+    /// The address of a static file, for sites whose files have a hash in their names; `None` for the path behind
+    /// `STATIC_URL`.
+    fn static_url(&self, path: &str) -> Option<String> {
+        let _ = path;
+        None
+    }
+
+    /// The present, for `{% now %}` and filters that compare with it. The system's time where nothing else is said.
+    fn now(&self) -> Now {
+        Now::system()
+    }
+
+    /// The language of the page; `None` for the one that the templates were loaded with.
+    fn locale(&self) -> Option<Locale> {
+        None
+    }
+
+    /// The time zone of whoever reads the page; `None` for that of the locale.
+    fn time_zone(&self) -> Option<TimeZone> {
+        None
+    }
+
+    /// Whether the page has taken too long, and rendering is to fail. Asked every few hundred steps of loops.
+    fn expired(&self) -> bool {
+        false
+    }
+
+    /// Where `{% cache %}` keeps its fragments; the name is that of `using="name"`. `None` if there is no such cache:
+    /// without a name the body is then rendered every time.
+    fn fragments(&self, name: Option<&str>) -> Option<&dyn FragmentCache> {
         let _ = name;
         None
     }

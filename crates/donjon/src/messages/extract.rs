@@ -85,6 +85,6 @@ impl Object for Shown {
 
 /// Django's names of its levels. Django: `DEFAULT_MESSAGE_LEVELS`.
 pub(crate) fn default_levels() -> Value {
-    let named = Level::TAGS.map(|(level, tag)| (tag.to_uppercase().into(), level.0.into()));
+    let named = Level::TAGS.map(|(level, tag)| (tag.to_uppercase(), level.0));
     donjon_html::template::Map::from_iter(named).into()
 }

@@ -3,14 +3,13 @@
 use super::{Apply, Arity, Autoescape, Filter, FilterError, Safety, int, text_or};
 use crate::escape;
 use crate::markup::Markup;
-use crate::template::date::{self, DateTime};
+use crate::template::env::Env;
 use crate::template::value::Value;
 
 type Result = std::result::Result<Value, FilterError>;
 
 pub(super) const FILTERS: &[Filter] = &[
     lost("add", Arity::Required, add),
-    lost("date", Arity::Optional, date),
     lost("default", Arity::Required, default),
     lost("default_if_none", Arity::Required, default_if_none),
     lost("first", Arity::None, first),
@@ -18,7 +17,6 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("last", Arity::None, Safety::Preserved, last),
     lost("length", Arity::None, length),
     lost("pluralize", Arity::Optional, pluralize),
-    lost("time", Arity::Optional, time),
     lost("yesno", Arity::Optional, yesno),
 ];
 
@@ -26,15 +24,15 @@ const fn lost(name: &'static str, arity: Arity, apply: Apply) -> Filter {
     Filter::new(name, arity, Safety::Lost, apply)
 }
 
-fn default(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn default(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(if value.is_true() { value.clone() } else { arg.cloned().unwrap_or_default() })
 }
 
-fn default_if_none(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn default_if_none(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(if matches!(value, Value::None) { arg.cloned().unwrap_or_default() } else { value.clone() })
 }
 
-fn add(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn add(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let arg = arg.cloned().unwrap_or_default();
     let sum = int(value).zip(int(&arg)).and_then(|(a, b)| a.checked_add(b)).map(Value::Int);
     Ok(sum.or_else(|| concatenate(value, &arg)).unwrap_or_else(|| "".into()))
@@ -44,6 +42,9 @@ fn add(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
 fn concatenate(value: &Value, arg: &Value) -> Option<Value> {
     match (value, arg) {
         (Value::List(a), Value::List(b)) => Some(a.iter().chain(b.iter()).cloned().collect()),
+        (Value::Tuple(a), Value::Tuple(b)) => {
+            Some(Value::Tuple(a.iter().chain(b.iter()).cloned().collect()))
+        }
         (Value::Markup(a), Value::Markup(b)) => {
             let mut sum = Markup::clone(a);
             sum.push(b);
@@ -56,11 +57,11 @@ fn concatenate(value: &Value, arg: &Value) -> Option<Value> {
     }
 }
 
-fn first(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn first(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     edge(value, |items| items.first().cloned(), |text| text.chars().next())
 }
 
-fn last(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn last(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     edge(value, |items| items.last().cloned(), |text| text.chars().next_back())
 }
 
@@ -73,7 +74,7 @@ fn edge(
         return Ok(letter(text).map(String::from).unwrap_or_default().into());
     }
     match value {
-        Value::List(_) | Value::Object(_) => {
+        Value::List(_) | Value::Tuple(_) | Value::Object(_) => {
             let items = value.items().unwrap_or_default();
             Ok(item(&items).unwrap_or_else(|| "".into()))
         }
@@ -81,7 +82,7 @@ fn edge(
     }
 }
 
-fn join(value: &Value, arg: Option<&Value>, autoescape: Autoescape) -> Result {
+fn join(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
     let (Some(items), Some(separator)) =
         (value.items().filter(|_| !matches!(value, Value::None)), arg)
     else {
@@ -93,9 +94,9 @@ fn join(value: &Value, arg: Option<&Value>, autoescape: Autoescape) -> Result {
     let mut joined = String::new();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
-            push(&mut joined, separator, autoescape);
+            push(&mut joined, separator, env.autoescape);
         }
-        push(&mut joined, item, autoescape);
+        push(&mut joined, item, env.autoescape);
     }
     Ok(Markup::danger_trusted(joined).into())
 }
@@ -107,11 +108,11 @@ fn push(out: &mut String, value: &Value, autoescape: Autoescape) {
     }
 }
 
-fn length(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn length(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.length().unwrap_or_default().into())
 }
 
-fn pluralize(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn pluralize(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let arg = text_or(arg, "s");
     let suffixes: Vec<&str> = arg.split(',').collect();
     let (singular, plural) = match suffixes.as_slice() {
@@ -126,7 +127,7 @@ fn pluralize(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     Ok(count.map_or("", |count| if count == 1.0 { singular } else { plural }).into())
 }
 
-fn yesno(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn yesno(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let arg = text_or(arg, "yes,no,maybe");
     let words: Vec<&str> = arg.split(',').collect();
     let (yes, no, maybe) = match words.as_slice() {
@@ -142,36 +143,4 @@ fn yesno(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
         no
     };
     Ok((*word).into())
-}
-
-fn date(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
-    Ok(formatted(value, arg, date::DATE_FORMAT))
-}
-
-fn time(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
-    Ok(formatted(value, arg, date::TIME_FORMAT))
-}
-
-fn formatted(value: &Value, arg: Option<&Value>, otherwise: &str) -> Value {
-    let moment = match value {
-        Value::DateTime(moment) => Some(*moment),
-        // Serialized data has its dates as text.
-        other => other.as_str().and_then(DateTime::parse_iso),
-    };
-    let format = text_or(arg, otherwise);
-    let format = if format.is_empty() { otherwise } else { named_format(&format) };
-    moment.map(|moment| moment.format(format)).unwrap_or_default().into()
-}
-
-fn named_format(format: &str) -> &str {
-    match format {
-        "DATE_FORMAT" => date::DATE_FORMAT,
-        "DATETIME_FORMAT" => date::DATETIME_FORMAT,
-        "TIME_FORMAT" => date::TIME_FORMAT,
-        "SHORT_DATE_FORMAT" => "m/d/Y",
-        "SHORT_DATETIME_FORMAT" => "m/d/Y P",
-        "YEAR_MONTH_FORMAT" => "F Y",
-        "MONTH_DAY_FORMAT" => "F j",
-        _ => format,
-    }
 }

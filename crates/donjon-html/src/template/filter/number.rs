@@ -1,13 +1,16 @@
 //! Filters that calculate and round.
 
-use super::{Arity, Autoescape, Filter, FilterError, Safety, int, text_or};
+use super::{Arity, Filter, FilterError, Safety, int, text_or};
 use crate::markup::Markup;
+use crate::template::decimal::{Decimal, strip_zeros};
+use crate::template::env::Env;
 use crate::template::value::Value;
 
 type Result = std::result::Result<Value, FilterError>;
 
 pub(super) const FILTERS: &[Filter] = &[
     Filter::new("divisibleby", Arity::Required, Safety::Lost, divisibleby),
+    Filter::new("filesizeformat", Arity::None, Safety::Preserved, filesizeformat),
     Filter::new("floatformat", Arity::Optional, Safety::Preserved, floatformat),
     Filter::new("get_digit", Arity::Required, Safety::Lost, get_digit),
 ];
@@ -17,14 +20,14 @@ const MAX_DIGITS: usize = 200;
 /// The most decimal places that `floatformat` writes.
 const MAX_PLACES: usize = 1000;
 
-fn divisibleby(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn divisibleby(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let pair = int(value).zip(arg.and_then(int)).filter(|(_, divisor)| *divisor != 0);
     let (number, divisor) =
         pair.ok_or_else(|| FilterError::new("divisibleby takes two whole numbers, not 0"))?;
     Ok(Value::Bool(number.checked_rem(divisor).unwrap_or_default() == 0))
 }
 
-fn get_digit(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn get_digit(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let (Some(number), Some(place)) = (int(value), arg.and_then(int)) else {
         return Ok(value.clone());
     };
@@ -37,55 +40,87 @@ fn get_digit(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     Ok(Value::Int(digit.filter(u8::is_ascii_digit).map_or(0, |digit| i64::from(digit - b'0'))))
 }
 
-fn floatformat(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn floatformat(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
     let arg = text_or(arg, "-1");
-    let places_text = arg.trim_end_matches(['g', 'u']);
-    let grouped = arg.get(places_text.len()..).is_some_and(|flags| flags.contains('g'));
+    let (places, grouped, localized) = flags(&arg);
     let text = value.text();
-    let places = if places_text.is_empty() { Some(-1) } else { int(&places_text.into()) };
-    let Some(number) =
-        Decimal::parse(&text).or_else(|| Decimal::parse(&value.number()?.to_string()))
-    else {
+    let Some(number) = decimal(&text, value) else {
         let is_special = matches!(&*text, "nan" | "inf" | "-inf");
-        return Ok(if is_special { text.into() } else { "".into() });
+        return Ok(if is_special || is_number(&text) { text.into() } else { "".into() });
     };
-    let Some(places) =
-        places.filter(|places| places.unsigned_abs() <= MAX_PLACES as u64 && number.is_small())
-    else {
+    let places = int(&places.into());
+    let fits = |places: &i64| places.unsigned_abs() <= MAX_PLACES as u64 && number.is_small();
+    let Some(places) = places.filter(fits) else {
         return Ok(text.into());
     };
-    Ok(Markup::danger_trusted(number.format(places, grouped)).into())
+    let (rounded, shown) = number.rounded(places);
+    let format = match localized {
+        true => env.locale.number_format(),
+        false => env.locale.settings_number_format(),
+    };
+    let format = if grouped { format.grouped() } else { format }.places(shown);
+    Ok(Markup::danger_trusted(format.format(&rounded.into())).into())
 }
 
-/// A decimal number: `digits` × 10^`exponent`.
-struct Decimal {
-    negative: bool,
-    digits: Vec<u8>,
-    exponent: i64,
+/// The places, whether digits are grouped (`g`), and whether the language counts (not with `u`).
+fn flags(arg: &str) -> (&str, bool, bool) {
+    let (places, grouped, localized) = match arg {
+        arg if arg.ends_with("gu") || arg.ends_with("ug") => {
+            (arg.get(..arg.len() - 2), true, false)
+        }
+        arg if arg.ends_with('g') => (arg.get(..arg.len() - 1), true, true),
+        arg if arg.ends_with('u') => (arg.get(..arg.len() - 1), false, false),
+        arg => (Some(arg), false, true),
+    };
+    (places.filter(|places| !places.is_empty()).unwrap_or("-1"), grouped, localized)
+}
+
+fn decimal(text: &str, value: &Value) -> Option<Decimal> {
+    Decimal::parse(text).or_else(|| Decimal::parse(&value.number()?.to_string()))
+}
+
+/// Whether text is a number whose exponent is too large for any purpose.
+fn is_number(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.trim().split_once(['e', 'E']) else { return false };
+    let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole && Decimal::parse(mantissa).is_some()
+}
+
+fn filesizeformat(value: &Value, _: Option<&Value>, env: &Env<'_>) -> Result {
+    const UNITS: [(&str, u32); 5] =
+        [("%s KB", 10), ("%s MB", 20), ("%s GB", 30), ("%s TB", 40), ("%s PB", 50)];
+    let number = value.number().filter(|_| value.as_str().is_none()).map(f64::trunc);
+    let number =
+        number.or_else(|| int(value).map(|number| number as f64)).filter(|n| n.is_finite());
+    let number = number.unwrap_or_default();
+    let size = number.abs();
+    let unit = UNITS.iter().rev().find(|(_, power)| size >= 2f64.powi(*power as i32));
+    let text = match unit {
+        None => {
+            let count = size as u64;
+            env.locale
+                .translate_plural(None, "%(size)d byte", "%(size)d bytes", count)
+                .replace("%(size)d", &count.to_string())
+        }
+        Some((name, power)) => {
+            let amount = size / 2f64.powi(*power as i32);
+            let rounded = format!("{:.1}", (amount * 10.0).round_ties_even() / 10.0);
+            let amount = env.locale.number_format().places(1).format(&rounded.into());
+            env.locale.translate(None, name).replace("%s", &amount)
+        }
+    };
+    let sign = if number < 0.0 { "-" } else { "" };
+    Ok(format!("{sign}{text}").replace(' ', "\u{a0}").into())
 }
 
 impl Decimal {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-            None => (text, 0),
-        };
-        let unsigned = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-        let valid = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        let exponent = i64::from(exponent) - i64::try_from(fraction.len()).ok()?;
-        let digits = strip_zeros(digits);
-        valid.then_some(Self { negative: mantissa.starts_with('-'), digits, exponent })
-    }
-
     fn is_small(&self) -> bool {
         self.digits.len() as u64 + self.exponent.unsigned_abs() <= MAX_DIGITS as u64
     }
 
-    /// Rounded half up to `places`; with negative `places`, whole numbers have none.
-    fn format(&self, places: i64, grouped: bool) -> String {
+    /// Rounded half up to `places`, and how many places are shown; with negative `places`, whole numbers have none.
+    fn rounded(&self, places: i64) -> (String, usize) {
         let wanted = usize::try_from(places.unsigned_abs()).unwrap_or_default();
         let (whole, fraction) = self.split();
         let is_whole = fraction.iter().all(|digit| *digit == b'0');
@@ -94,10 +129,10 @@ impl Decimal {
         let zero = whole.iter().chain(&fraction).all(|digit| *digit == b'0');
         let mut out = String::new();
         out.push_str(if self.negative && !zero { "-" } else { "" });
-        push_whole(&mut out, &whole, grouped);
+        out.extend(whole.iter().copied().map(char::from));
         out.push_str(if places > 0 { "." } else { "" });
         out.extend(fraction.iter().copied().map(char::from));
-        out
+        (out, places)
     }
 
     /// The digits before and after the point.
@@ -111,12 +146,6 @@ impl Decimal {
         let fraction = whole.split_off(whole.len() - after);
         (strip_zeros(whole), fraction)
     }
-}
-
-fn strip_zeros(digits: Vec<u8>) -> Vec<u8> {
-    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-    let keep = zeros.min(digits.len().saturating_sub(1));
-    digits.get(keep..).map(<[u8]>::to_vec).unwrap_or_default()
 }
 
 fn round(mut whole: Vec<u8>, mut fraction: Vec<u8>, places: usize) -> (Vec<u8>, Vec<u8>) {
@@ -139,21 +168,16 @@ fn round(mut whole: Vec<u8>, mut fraction: Vec<u8>, places: usize) -> (Vec<u8>, 
     (whole, fraction)
 }
 
-fn push_whole(out: &mut String, whole: &[u8], grouped: bool) {
-    for (index, digit) in whole.iter().enumerate() {
-        if grouped && index > 0 && (whole.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(char::from(*digit));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn format(number: impl Into<Value>, arg: &str) -> String {
-        let formatted = floatformat(&number.into(), Some(&arg.into()), Autoescape::On);
+        let formatted = floatformat(
+            &number.into(),
+            Some(&arg.into()),
+            &Env::bare(crate::template::Autoescape::On),
+        );
         formatted.map(|value| value.text().into_owned()).unwrap_or_default()
     }
 

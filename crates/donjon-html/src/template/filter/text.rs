@@ -1,7 +1,12 @@
 //! Filters that change text.
 
-use super::{Arity, Autoescape, Filter, FilterError, Safety, int, text_or};
+use std::borrow::Cow;
+
+use super::{Arity, Filter, FilterError, Safety, int, text_or};
+use crate::strip_tags::strip_tags;
+use crate::template::env::Env;
 use crate::template::value::Value;
+use crate::truncate;
 
 type Result = std::result::Result<Value, FilterError>;
 
@@ -10,17 +15,24 @@ pub(super) const FILTERS: &[Filter] = &[
     Filter::new("capfirst", Arity::None, Safety::Preserved, capfirst),
     Filter::new("cut", Arity::Required, Safety::Lost, cut),
     Filter::new("lower", Arity::None, Safety::Preserved, lower),
+    Filter::new("phone2numeric", Arity::None, Safety::Preserved, phone2numeric),
+    Filter::new("slugify", Arity::None, Safety::Preserved, slugify),
     Filter::new("title", Arity::None, Safety::Preserved, title),
+    Filter::new("stringformat", Arity::Required, Safety::Preserved, stringformat),
+    Filter::new("striptags", Arity::None, Safety::Preserved, striptags),
     Filter::new("truncatechars", Arity::Required, Safety::Preserved, truncatechars),
+    Filter::new("truncatechars_html", Arity::Required, Safety::Preserved, truncatechars_html),
+    Filter::new("truncatewords", Arity::Required, Safety::Preserved, truncatewords),
+    Filter::new("truncatewords_html", Arity::Required, Safety::Preserved, truncatewords_html),
     Filter::new("upper", Arity::None, Safety::Lost, upper),
     Filter::new("wordcount", Arity::None, Safety::Lost, wordcount),
 ];
 
-fn addslashes(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn addslashes(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "\\'").into())
 }
 
-fn capfirst(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn capfirst(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     let text = value.text();
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
@@ -28,7 +40,7 @@ fn capfirst(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
 }
 
 /// Markup stays markup unless what is cut could end an entity.
-fn cut(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+fn cut(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
     let what = text_or(arg, "");
     let rest = value.text().replace(&*what, "");
     match value.is_markup() && what != ";" {
@@ -37,16 +49,24 @@ fn cut(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
     }
 }
 
-fn lower(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn lower(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().to_lowercase().into())
 }
 
-fn upper(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn upper(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().to_uppercase().into())
 }
 
+fn phone2numeric(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
+    Ok(crate::text::phone2numeric(&value.text()).into())
+}
+
+fn slugify(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
+    Ok(crate::text::slugify(&value.text()).into())
+}
+
 /// Python's `title`, but an apostrophe or a digit begins no new word.
-fn title(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn title(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     let mut out = String::new();
     let mut before = [' '; 2];
     for character in value.text().chars() {
@@ -62,33 +82,49 @@ fn title(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
     Ok(out.into())
 }
 
-const ELLIPSIS: char = '…';
+/// How the page's language ends a text that is cut.
+fn ending<'e>(env: &'e Env<'_>) -> Cow<'e, str> {
+    env.locale.translate(Some("String to return when truncating text"), "%(truncated_text)s…")
+}
 
-fn truncatechars(value: &Value, arg: Option<&Value>, _: Autoescape) -> Result {
+const MORE_WORDS: &str = " …";
+
+/// Cuts by `cut`, if the length is a number.
+fn cut_to(value: &Value, arg: Option<&Value>, cut: impl Fn(&str, usize) -> String) -> Result {
     let Some(length) = arg.and_then(int) else {
         return Ok(value.clone());
     };
-    let text = value.text();
-    let length = usize::try_from(length).unwrap_or_default();
-    let visible = |(_, character): &(usize, char)| !is_combining(*character);
-    if length == 0 {
-        return Ok("".into());
-    }
-    if text.char_indices().filter(visible).nth(length).is_none() {
-        return Ok(text.into());
-    }
-    let end = text.char_indices().filter(visible).nth(length - 1).map_or(0, |(at, _)| at);
-    let mut out = text.get(..end).unwrap_or_default().to_owned();
-    out.push(ELLIPSIS);
-    Ok(out.into())
+    Ok(cut(&value.text(), usize::try_from(length).unwrap_or_default()).into())
 }
 
-/// The blocks of combining marks; they count as part of the character before them.
-fn is_combining(character: char) -> bool {
-    matches!(character, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{487}' | '\u{591}'..='\u{5bd}' | '\u{64b}'..='\u{65f}'
-        | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20dc}' | '\u{fe20}'..='\u{fe2f}')
+fn truncatechars(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
+    cut_to(value, arg, |text, length| truncate::chars(text, length, &ending(env)))
 }
 
-fn wordcount(value: &Value, _: Option<&Value>, _: Autoescape) -> Result {
+fn truncatechars_html(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
+    cut_to(value, arg, |text, length| truncate::html_chars(text, length, &ending(env)))
+}
+
+fn truncatewords(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
+    cut_to(value, arg, |text, length| truncate::words(text, length, MORE_WORDS))
+}
+
+fn truncatewords_html(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
+    cut_to(value, arg, |text, length| truncate::html_words(text, length, MORE_WORDS))
+}
+
+fn striptags(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
+    strip_tags(&value.text()).map(Value::from).map_err(|error| FilterError::new(error.to_string()))
+}
+
+fn stringformat(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
+    let value = match value {
+        Value::Tuple(_) => &Value::from(value.text()),
+        other => other,
+    };
+    Ok(super::stringformat::format(&text_or(arg, ""), value).unwrap_or_default().into())
+}
+
+fn wordcount(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
     Ok(value.text().split_whitespace().count().into())
 }
