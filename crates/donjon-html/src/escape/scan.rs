@@ -82,7 +82,6 @@ fn push_replacement(out: &mut String, byte: u8) {
 
 /// Appends `text` escaped; up to `from` there is nothing to escape.
 pub(super) fn write_from<const AMPERSAND: bool>(out: &mut String, text: &str, from: usize) {
-    out.reserve(text.len() + text.len() / 4);
     let mut copied = 0;
     let mut escape = |start: usize, mut found: u64| {
         while found != 0 {
