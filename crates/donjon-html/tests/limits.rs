@@ -22,7 +22,7 @@ fn shortest(mut run: impl FnMut()) -> Duration {
 /// disturbed, only once.
 fn is_linear(what: &str, cost: impl Fn(usize)) {
     const SIZE: usize = 4_000;
-    const TRIES: usize = 5;
+    const TRIES: usize = 12;
     let mut seen = Vec::new();
     for _ in 0..TRIES {
         let (once, twice) = (shortest(|| cost(SIZE)), shortest(|| cost(2 * SIZE)));
