@@ -4,7 +4,9 @@
 //! loaded, as a browser reads it:
 //!
 //! 1. Each hole has one context; a hole whose context cannot be told, or has no safe form, is refused.
-//! 2. Names of tags and attributes are literal; values that hold a hole are quoted.
+//! 2. Names of tags and attributes are literal. A value without quotes may hold a hole, but for scripts; white space
+//!    and all that could end the value are then escaped too, and an empty value becomes a space, as what follows would
+//!    be the value else.
 //! 3. What is put together from pieces so that a browser could read it otherwise (`<!{% if %}--`) is refused.
 //! 4. Branches end in the same context, and a page ends in text.
 //! 5. What cannot be followed for certain (a regular expression or a division?) is followed no further: the text may
@@ -106,6 +108,21 @@ pub(crate) struct Escaper {
     pub(crate) slot: Slot,
     /// Whether the result stands in an attribute, and is escaped for that too.
     pub(crate) attribute: bool,
+    pub(crate) unquoted: Unquoted,
+}
+
+/// Whether a hole stands in a value without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Unquoted {
+    No,
+    /// The value begins with the hole.
+    Start,
+    Inside,
+}
+
+impl Escaper {
+    pub(crate) const NOTHING: Self =
+        Self { slot: Slot::Nothing, attribute: false, unquoted: Unquoted::No };
 }
 
 const CUT_HINT: &str = "write it in one piece, without a tag or a variable inside";
@@ -132,8 +149,12 @@ impl Context {
             Self::Plain | Self::Text => (Slot::Html, self),
             Self::Comment(_) => (Slot::Nothing, self),
             Self::RcData(_) | Self::Script(ScriptKind::Data, _) => (Slot::TextOnly, self),
-            Self::Value(_, _, Quote::Unquoted) | Self::BeforeValue(..) => return Err(unquoted()),
-            Self::Value(element, value, quote) => return value_hole(element, value, quote),
+            Self::BeforeValue(element, attribute) => return first_hole(element, attribute),
+            Self::Value(element, value, quote) => {
+                let unquoted =
+                    if quote == Quote::Unquoted { Unquoted::Inside } else { Unquoted::No };
+                return value_hole(element, value, quote, unquoted);
+            }
             Self::Script(ScriptKind::Rules, _) => {
                 return Err(Fault::new(
                     "a variable in an import map or in speculation rules",
@@ -164,7 +185,7 @@ impl Context {
                 ));
             }
         };
-        Ok((Escaper { slot, attribute: false }, after))
+        Ok((Escaper { slot, ..Escaper::NOTHING }, after))
     }
 
     /// The one context behind two branches, if they agree.
@@ -224,16 +245,36 @@ impl Context {
     }
 }
 
-fn unquoted() -> Fault {
-    Fault::new(
-        "a variable in an attribute value without quotes",
-        "put quotation marks around the value: name=\"{{ … }}\"",
-    )
+/// A hole directly behind the `=`.
+fn first_hole(element: Element, attribute: Attribute) -> Result<(Escaper, Context), Fault> {
+    match attribute {
+        Attribute::Holds(value) => value_hole(element, value, Quote::Unquoted, Unquoted::Start),
+        Attribute::Decides | Attribute::Unknown => Err(decides()),
+    }
 }
 
-fn value_hole(element: Element, value: Value, quote: Quote) -> Result<(Escaper, Context), Fault> {
+fn value_hole(
+    element: Element,
+    value: Value,
+    quote: Quote,
+    unquoted: Unquoted,
+) -> Result<(Escaper, Context), Fault> {
+    if quote == Quote::Unquoted && matches!(value, Value::Js(_)) {
+        return Err(Fault::new(
+            "a variable in an event handler without quotes",
+            "put quotation marks around the value: name=\"{{ … }}\"",
+        ));
+    }
     let (slot, after) = value.hole()?;
-    Ok((Escaper { slot, attribute: true }, Context::Value(element.after_hole(value), after, quote)))
+    let escaper = Escaper { slot, attribute: true, unquoted };
+    Ok((escaper, Context::Value(element.after_hole(value), after, quote)))
+}
+
+fn decides() -> Fault {
+    Fault::new(
+        "this attribute decides what the element does, and is not literal",
+        "write its value in one piece, without variables",
+    )
 }
 
 /// An attribute without a value may be in one branch and not in the other; what follows must then begin anew.
@@ -327,7 +368,13 @@ impl<'t> Reader<'t> {
             self.skip(4);
             return Ok(Context::Comment(2));
         }
-        if matches!(rest, "<!" | "<!-") {
+        if rest.starts_with("<![CDATA[") {
+            return Err(Fault::new(
+                "<![CDATA[ is text inside SVG and a comment elsewhere",
+                "write the text with &lt; and &amp;",
+            ));
+        }
+        if matches!(rest, "<!" | "<!-") || "<![CDATA[".starts_with(rest) {
             return Err(Fault::new("a comment or declaration is cut in two", CUT_HINT));
         }
         self.skip(2);
@@ -452,10 +499,7 @@ impl<'t> Reader<'t> {
     /// Reads a value on which the meaning of the rest of the tag, or of the element, depends.
     fn decide(&mut self, element: Element, quote: Quote) -> Result<Context, Fault> {
         let Some(end) = self.value_end(quote) else {
-            return Err(Fault::new(
-                "this attribute decides what the element does, and is not literal",
-                "write its value in one piece, without variables",
-            ));
+            return Err(decides());
         };
         let value = self.rest().get(..end).unwrap_or_default();
         let decided = element.decided(&entity::decode(value)?);

@@ -8,18 +8,20 @@
 //! 3. The start of a URL: see [`url`].
 //! 4. JavaScript: see [`js`].
 //! 5. CSS: see [`css`].
+//! 6. Attributes without quotes: what a quoted one holds, with white space and ``/ = ` `` as numeric entities.
 //!
 //! Which escaper a hole of a template gets is decided when the template is linked, by the place it stands in; these
 //! functions are for code that writes HTML by hand.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::markup::Markup;
 use crate::template::Value;
 
 pub mod css;
 pub mod js;
+mod scan;
 pub mod url;
 
 /// What is printed in place of a value that has no harmless form where it stands.
@@ -30,11 +32,11 @@ pub const REFUSED: &str = "ZDonjonZ";
 /// Borrows when there is nothing to escape.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
-    match first(text.as_bytes(), 0, is_special) {
+    match scan::first::<true>(text.as_bytes()) {
         None => Cow::Borrowed(text),
         Some(at) => {
-            let mut out = String::with_capacity(text.len() + 16);
-            write_from(&mut out, text, at, is_special);
+            let mut out = String::with_capacity(text.len() + text.len() / 8 + 16);
+            scan::write_from::<true>(&mut out, text, at);
             Cow::Owned(out)
         }
     }
@@ -43,9 +45,9 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 /// Appends `text` to `out`, escaped as by [`escape`].
 #[inline]
 pub fn write_html(out: &mut String, text: &str) {
-    match first(text.as_bytes(), 0, is_special) {
+    match scan::first::<true>(text.as_bytes()) {
         None => out.push_str(text),
-        Some(at) => write_from(out, text, at, is_special),
+        Some(at) => scan::write_from::<true>(out, text, at),
     }
 }
 
@@ -53,7 +55,26 @@ pub fn write_html(out: &mut String, text: &str) {
 ///
 /// `&` stays as it is, since entities of markup are meant as entities.
 pub fn write_markup_as_text(out: &mut String, html: &str) {
-    write_from(out, html, 0, |byte| byte != b'&' && is_special(byte));
+    match scan::first::<false>(html.as_bytes()) {
+        None => out.push_str(html),
+        Some(at) => scan::write_from::<false>(out, html, at),
+    }
+}
+
+/// Appends `html`, which is escaped for a quoted attribute already, so that it cannot end an attribute without quotes.
+///
+/// Entities stay; whatever else a browser could read as the end of the value, or as a quotation mark, becomes a
+/// numeric one.
+pub fn write_unquoted(out: &mut String, html: &str) {
+    let ends = |byte: u8| b"<>\"'`= \t\n\r\x0c/\0".contains(&byte);
+    let mut rest = html;
+    while let Some(at) = rest.bytes().position(ends) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let _ = write!(out, "&#{};", from.bytes().next().unwrap_or_default());
+        rest = from.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
 }
 
 /// Undoes [`escape`]: turns its five entities, and `&#39;`, back into characters.
@@ -107,33 +128,6 @@ fn replacement(byte: u8) -> &'static str {
         b'"' => "&quot;",
         _ => "&#x27;",
     }
-}
-
-/// Most text has nothing to escape, so blocks are tested whole, which the compiler turns into vector instructions.
-#[inline]
-fn first(bytes: &[u8], from: usize, special: impl Fn(u8) -> bool) -> Option<usize> {
-    const BLOCK: usize = 16;
-    let mut at = from;
-    while let Some(block) = bytes.get(at..at + BLOCK) {
-        if block.iter().fold(false, |found, byte| found | special(*byte)) {
-            break;
-        }
-        at += BLOCK;
-    }
-    let rest = bytes.get(at..)?;
-    rest.iter().position(|byte| special(*byte)).map(|offset| at + offset)
-}
-
-fn write_from(out: &mut String, text: &str, from: usize, special: impl Fn(u8) -> bool + Copy) {
-    let mut copied = 0;
-    let mut search = from;
-    while let Some(at) = first(text.as_bytes(), search, special) {
-        out.push_str(text.get(copied..at).unwrap_or_default());
-        out.push_str(replacement(text.as_bytes().get(at).copied().unwrap_or_default()));
-        copied = at + 1;
-        search = copied;
-    }
-    out.push_str(text.get(copied..).unwrap_or_default());
 }
 
 /// Puts values into HTML, each escaped unless it is markup: Django's `format_html`. `{}` stands for the next of
@@ -271,6 +265,13 @@ mod tests {
         let mut out = String::new();
         write_markup_as_text(&mut out, "a &amp; <b> \"q\"");
         assert_eq!(out, "a &amp; &lt;b&gt; &quot;q&quot;");
+    }
+
+    #[test]
+    fn rule_6_nothing_ends_a_value_without_quotes() {
+        let mut out = String::new();
+        write_unquoted(&mut out, &escape("a b\tc\n`=/\"'<>&\x0c\r"));
+        assert_eq!(out, "a&#32;b&#9;c&#10;&#96;&#61;&#47;&quot;&#x27;&lt;&gt;&amp;&#12;&#13;");
     }
 
     #[test]

@@ -23,7 +23,10 @@ pub(crate) enum Element {
     MetaEquiv,
     /// A `<meta>` whose content holds a variable.
     MetaWithHole,
+    /// `<iframe>`, whose content is raw text.
     Frame,
+    /// Other elements that show a page.
+    Window,
     /// `<object>`, `<embed>`, `<base>` and their like: what they name can take over the page.
     Forbidden,
     Animation,
@@ -50,7 +53,8 @@ impl Element {
             "style" => Self::Style,
             "title" => Self::Title,
             "textarea" => Self::TextArea,
-            "iframe" | "frame" | "portal" | "fencedframe" => Self::Frame,
+            "iframe" => Self::Frame,
+            "frame" | "portal" | "fencedframe" => Self::Window,
             "link" => Self::Link,
             "meta" => Self::Meta,
             "object" | "embed" | "applet" | "base" | "param" => Self::Forbidden,
@@ -221,10 +225,18 @@ pub(crate) enum Value {
     Content,
     Url(UrlUse, Url),
     SrcSet,
-    SrcDoc,
+    /// A page in an attribute, so far as it is only text, or something else.
+    SrcDoc(Text),
     Js(Js),
     Css(Css),
     Refused(&'static str),
+}
+
+/// Whether markup was in the literal part of a page in an attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Text {
+    Only,
+    Markup,
 }
 
 impl Value {
@@ -244,7 +256,7 @@ impl Value {
             (Element::Forbidden, "value") => Self::Refused("a parameter of a plug-in"),
             (Element::Forbidden, "type") => Self::Refused("the type of a plug-in"),
             (_, "style") => Self::Css(Css::START),
-            (_, "srcdoc") => Self::SrcDoc,
+            (_, "srcdoc") => Self::SrcDoc(Text::Only),
             (_, "srcset" | "imagesrcset") => Self::SrcSet,
             (Element::Script(_) | Element::Link | Element::HarmlessLink, "integrity") => {
                 Self::Plain
@@ -259,16 +271,19 @@ impl Value {
             (Element::Forbidden, _) => {
                 Self::Refused("the address of an element that can take over the page")
             }
-            (Element::Script(_), _) | (Element::Frame, "src") | (Element::Link, "href") => {
-                Self::Url(UrlUse::Code, Url::Start)
-            }
+            (Element::Script(_), _)
+            | (Element::Frame | Element::Window, "src")
+            | (Element::Link, "href") => Self::Url(UrlUse::Code, Url::Start),
             _ => Self::Url(UrlUse::Link, Url::Start),
         }
     }
 
     pub(super) fn feed(self, text: &str, complete: bool) -> Result<Self, Fault> {
-        if matches!(self, Self::Plain | Self::Content | Self::SrcDoc | Self::Refused(_)) {
-            return Ok(self);
+        match self {
+            Self::Plain | Self::Content | Self::Refused(_) => return Ok(self),
+            Self::SrcDoc(_) if text.contains(['<', '&']) => return Ok(Self::SrcDoc(Text::Markup)),
+            Self::SrcDoc(_) => return Ok(self),
+            _ => {}
         }
         if !complete {
             entity::refuse_cut(text, matches!(self, Self::Js(_) | Self::Css(_)))?;
@@ -285,7 +300,13 @@ impl Value {
     pub(super) fn hole(self) -> Result<(Slot, Self), Fault> {
         Ok(match self {
             Self::Plain | Self::Content => (Slot::TextOnly, self),
-            Self::SrcDoc => (Slot::SrcDoc, self),
+            Self::SrcDoc(Text::Only) => (Slot::SrcDoc, self),
+            Self::SrcDoc(Text::Markup) => {
+                return Err(Fault::new(
+                    "a variable in a srcdoc, behind markup that is written literally",
+                    "render that page as a template of its own, and pass it as one variable",
+                ));
+            }
             Self::SrcSet => (Slot::SrcSet, self),
             Self::Url(usage, url) => {
                 url.hole(usage).map(|(slot, url)| (slot, Self::Url(usage, url)))?
@@ -307,6 +328,7 @@ impl Value {
             (Self::Url(a, x), Self::Url(b, y)) if a == b => Some(Self::Url(a, x.join(y))),
             (Self::Js(a), Self::Js(b)) => Some(Self::Js(a.join(b)?)),
             (Self::Css(a), Self::Css(b)) => Some(Self::Css(a.join(b)?)),
+            (Self::SrcDoc(_), Self::SrcDoc(_)) => Some(Self::SrcDoc(Text::Markup)),
             _ => None,
         }
     }

@@ -119,7 +119,7 @@ fn code(slash: Slash, rest: &str, before: &str) -> (Js, usize) {
     if word > 0 {
         let is_keyword =
             KEYWORDS.contains(&rest.get(..word).unwrap_or_default()) && !before.ends_with('.');
-        return (Js::Code(if is_keyword { Slash::Regex } else { Slash::Divides }), word);
+        return (Js::Code(after_word(is_keyword, before)), word);
     }
     let character = rest.chars().next().unwrap_or(' ');
     let length = character.len_utf8();
@@ -131,13 +131,22 @@ fn code(slash: Slash, rest: &str, before: &str) -> (Js, usize) {
         '\\' => Js::Unknown,
         '<' if rest.starts_with("<!--") => Js::Unknown,
         '-' if rest.starts_with("-->") => Js::Unknown,
-        '+' | '-' if before.ends_with(character) => Js::Code(Slash::Either),
+        '+' | '-' if before.is_empty() || before.ends_with(character) => Js::Code(Slash::Either),
         ')' | '}' => Js::Code(Slash::Either),
         ']' => Js::Code(Slash::Divides),
         c if c.is_whitespace() => Js::Code(slash),
         _ => Js::Code(Slash::Regex),
     };
     (next, length)
+}
+
+fn after_word(is_keyword: bool, before: &str) -> Slash {
+    match is_keyword {
+        // What stands in front of a tag may be the start of the word, or a dot.
+        _ if before.is_empty() => Slash::Either,
+        true => Slash::Regex,
+        false => Slash::Divides,
+    }
 }
 
 fn is_word(character: char) -> bool {

@@ -109,8 +109,7 @@ fn scheme(before: &str) -> Url {
     }
 }
 
-/// Whether only slashes stand between the scheme (or the start) and here.
+/// Whether the host has not begun: behind the scheme, slashes, and what browsers drop.
 fn after_scheme(before: &str) -> bool {
-    let trimmed = before.trim_end_matches(['/', '\\']);
-    trimmed.is_empty() || trimmed.ends_with(':')
+    before.is_empty() || before.ends_with([':', '/', '\\', '\t', '\n', '\r'])
 }

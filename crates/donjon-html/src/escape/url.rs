@@ -73,7 +73,7 @@ pub fn write_encoded_path(out: &mut String, text: &str) {
 /// Appends text that is percent-encoded already, for a query: only what could leave the value is encoded.
 pub fn write_encoded_component(out: &mut String, text: &str) {
     write_encoded(out, text, |byte| {
-        byte.is_ascii_alphanumeric() || b"-._~%/:@!$*,()".contains(&byte)
+        byte.is_ascii_alphanumeric() || b"-._~%/:@!$*,".contains(&byte)
     });
 }
 

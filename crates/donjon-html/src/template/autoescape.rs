@@ -568,7 +568,7 @@ impl<'t> Linker<'t> {
         if let Producer::Cycle(cycle) = &**producer
             && cycle.silent
         {
-            let nothing = Escaper { slot: Slot::Nothing, attribute: false };
+            let nothing = Escaper::NOTHING;
             ops.push(Op::Print(
                 producer.clone(),
                 nothing,
@@ -730,11 +730,9 @@ impl<'t> Linker<'t> {
         let silent = matches!(&**capture, Capture::Custom(_, Some(_)));
         let (escaper, after) = match &**capture {
             Capture::Cache(_) if end == context => {
-                (Escaper { slot: Slot::Html, attribute: false }, context)
+                (Escaper { slot: Slot::Html, ..Escaper::NOTHING }, context)
             }
-            _ if silent && end == inner => {
-                (Escaper { slot: Slot::Nothing, attribute: false }, context)
-            }
+            _ if silent && end == inner => (Escaper::NOTHING, context),
             _ => self.printed_capture(inner, end, context, place)?,
         };
         ops.push(Op::Capture(capture.clone(), linked, escaper, position.escape, place));

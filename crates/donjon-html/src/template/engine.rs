@@ -100,7 +100,9 @@ impl fmt::Display for TemplateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}:{}:{}: {}", self.template, self.line, self.column, self.message)?;
         writeln!(f, "    {}", self.source_line)?;
-        write!(f, "    {:>1$} {2}", "^", self.column, self.hint)
+        // Formatting takes no wider column.
+        let column = self.column.min(usize::from(u16::MAX));
+        write!(f, "    {:>column$} {}", "^", self.hint)
     }
 }
 

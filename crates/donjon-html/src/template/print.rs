@@ -1,6 +1,13 @@
 //! Prints a value for the place it stands in.
 //!
-//! Stops cross-site scripting (CWE-79): the escaper was chosen when the template was linked, and is applied here, once.
+//! Stops cross-site scripting (CWE-79):
+//!
+//! 1. Markup counts as markup in HTML text only; in an attribute, or where no element can stand, its `< > " '` are
+//!    escaped; in an address, a script or a style it is read as the text it shows.
+//! 2. What stands in an attribute is escaped for its place first, and for the attribute then.
+//! 3. In a value without quotes nothing is printed that ends the value, and an empty value is printed as a space.
+//! 4. Code is loaded only from an address that the program made ([`TrustedUrl`](crate::TrustedUrl)), or below a plain
+//!    directory of this site.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -9,7 +16,7 @@ use super::env::Env;
 use super::filter::Autoescape;
 use super::number;
 use super::value::Value;
-use crate::context::{Escaper, Slot};
+use crate::context::{Escaper, Slot, Unquoted};
 use crate::escape::{self, HtmlWriter, css, js, url};
 
 /// Prints a value for the place it stands in.
@@ -21,8 +28,27 @@ pub(crate) fn write(
     env: &Env<'_>,
     value: &Value,
 ) {
-    match (escaper.slot, escaper.attribute) {
+    match (escaper.slot, escaper.unquoted) {
         (Slot::Nothing, _) => {}
+        (_, Unquoted::No) => write_quoted(out, scratch, escaper, env, value),
+        (_, unquoted) => {
+            let mut quoted = String::new();
+            write_quoted(&mut quoted, scratch, escaper, env, value);
+            // Without a value the browser takes what follows for it.
+            let empty = quoted.is_empty() && unquoted == Unquoted::Start;
+            escape::write_unquoted(out, if empty { " " } else { &quoted });
+        }
+    }
+}
+
+fn write_quoted(
+    out: &mut String,
+    scratch: &mut String,
+    escaper: Escaper,
+    env: &Env<'_>,
+    value: &Value,
+) {
+    match (escaper.slot, escaper.attribute) {
         (Slot::Html, _) => print(out, value, env, String::push_str),
         (Slot::TextOnly, _) => print(out, value, env, escape::write_markup_as_text),
         (_, false) => write_special(out, escaper.slot, value),

@@ -6,6 +6,7 @@
 #![allow(clippy::panic, reason = "the helpers of tests stop a test")]
 
 mod attacks;
+mod contexts;
 mod driver;
 mod gate;
 mod pages;

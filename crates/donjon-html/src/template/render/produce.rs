@@ -24,7 +24,7 @@ use crate::template::value::Value;
 
 type Made = Result<Value, String>;
 
-const HTML: Escaper = Escaper { slot: Slot::Html, attribute: false };
+const HTML: Escaper = Escaper { slot: Slot::Html, ..Escaper::NOTHING };
 
 impl<'a> Renderer<'a> {
     /// The value that a tag prints.
