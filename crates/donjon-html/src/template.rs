@@ -24,6 +24,8 @@ mod fragment;
 mod group;
 mod lexer;
 mod library;
+mod lint;
+mod loader;
 mod lorem;
 mod map;
 mod names;
@@ -49,6 +51,10 @@ pub(crate) use expression::words as split_words;
 pub use filter::{Apply, Arity, Autoescape, Filter, FilterError, Safety, call_filter};
 pub use fragment::FragmentCache;
 pub use library::{Arguments, Library, Signature, TagContext, TagError};
+pub use lint::{Lint, LintCode, lint};
+pub use loader::{
+    Folder, LiveTemplates, LoadError, Loader, LoadingError, MAX_FOLDERS, MAX_SOURCE, MAX_TEMPLATES,
+};
 pub use map::{Key, Map};
 pub(crate) use number::write_python as write_float;
 pub use parser::MAX_NESTING;

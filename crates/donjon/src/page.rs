@@ -9,21 +9,34 @@
 //! 3. A page with a token or a message is not to be stored: `Cache-Control: private, no-store`.
 //! 4. A page that fails is status 500, or 503 if the store did; the log has the reason, the visitor a
 //!    sentence.
+//! 5. A page that takes longer than [`MAX_RENDER_TIME`] fails.
+//! 6. A page that is [streamed](Page::stream) takes little memory, however large it is; the token and the nonce are
+//!    settled before its first byte, since its headers leave before its end.
 
 use std::any::Any;
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use donjon_core::account::User;
 use donjon_core::event::Event;
 use donjon_core::session::SessionError;
 use donjon_core::visit::{Words, offer, word};
-use donjon_html::template::{Map, Object, RenderError, Surroundings, Templates, Value, Variables};
+use donjon_html::template::{
+    Object, RenderError, Sequences, Surroundings, Templates, Value, Variables, urlencode,
+};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http_body::Frame;
+use tokio::sync::mpsc;
 
 use crate::auth::{Auth, AuthError};
 use crate::csp::CspNonce;
@@ -54,11 +67,16 @@ impl Words for Pages {
     }
 }
 
+/// The longest time that one page may take to render, behind which it fails.
+pub const MAX_RENDER_TIME: Duration = Duration::from_secs(10);
+/// How many pieces of a streamed page wait for a slow client.
+const WAITING_PIECES: usize = 4;
+
 /// Renders the page of a request.
 ///
-/// Every template may use `user`, `csrf_token`, `csp_nonce`, `request.path`, `messages`,
-/// `DEFAULT_MESSAGE_LEVELS`, and the tags `url` and `csrf_token`; a variable of the view hides one of
-/// these.
+/// Every template may use `user`, `csrf_token`, `csp_nonce`, `messages`, `DEFAULT_MESSAGE_LEVELS`,
+/// `request` (`path`, `method`, `get_full_path`, `GET`), and the tags `url`, `querystring` and
+/// `csrf_token`; a variable of the view hides one of these.
 pub struct Page {
     pages: Pages,
     csrf: Option<CsrfToken>,
@@ -66,6 +84,7 @@ pub struct Page {
     auth: Option<Auth>,
     messages: Option<Messages>,
     asked: Uri,
+    method: Method,
     status: StatusCode,
 }
 
@@ -94,23 +113,69 @@ impl Page {
         variables: Variables,
     ) -> Result<Response, PageError> {
         let templates = &self.pages.0.templates;
-        let user = match &self.auth {
-            Some(auth) if templates.uses(template, "user") => auth.user().await?,
-            _ => None,
-        };
+        let user = self.visitor(template).await?;
         let messages = self.messages.as_ref().filter(|_| templates.uses(template, "messages"));
         if let Some(messages) = messages {
             messages.load().await.map_err(PageError::Messages)?;
         }
         let waiting = messages.is_some_and(|messages| messages.count_loaded() > 0);
-        let around = Around { page: self, user, token: OnceCell::new() };
+        let around = Around::new(self, user);
         let html = templates.render(template, &variables, &around)?;
-        Ok(self.response(html, waiting || around.token.get().is_some()))
+        Ok(self.response(html.into(), waiting || around.token.get().is_some()))
+    }
+
+    async fn visitor(&self, template: &str) -> Result<Option<Arc<User>>, AuthError> {
+        match &self.auth {
+            Some(auth) if self.pages.0.templates.uses(template, "user") => auth.user().await,
+            _ => Ok(None),
+        }
+    }
+
+    /// The template of that name as a response that is sent while it is rendered. It shows no `messages`, which would
+    /// have to be marked as shown before the response's headers leave.
+    ///
+    /// # Errors
+    /// [`PageError`] if the user could not be asked for. What fails later cuts the response off, so that a client does
+    /// not take it for whole.
+    pub async fn stream(
+        mut self,
+        template: &str,
+        variables: Variables,
+    ) -> Result<Response, PageError> {
+        self.messages = None;
+        let user = self.visitor(template).await?;
+        let templates = &self.pages.0.templates;
+        let personal = templates.uses(template, "csrf_token");
+        let token = self.csrf.as_ref().filter(|_| personal).map(CsrfToken::mint);
+        if let Some(nonce) = &self.nonce {
+            let _ = nonce.read();
+        }
+        let (send, receive) = mpsc::channel(WAITING_PIECES);
+        let (pages, name) = (self.pages.clone(), template.to_owned());
+        let response = self.response(piece_by_piece(receive), personal);
+        tokio::task::spawn_blocking(move || {
+            let around = Around {
+                token: token.map(OnceCell::from).unwrap_or_default(),
+                ..Around::new(&self, user)
+            };
+            let sent = |piece: Result<Bytes, std::io::Error>| {
+                send.blocking_send(piece).map_err(|_| fmt::Error)
+            };
+            let rendered =
+                pages.0.templates.render_pieces(&name, &variables, &around, &mut |piece| {
+                    sent(Ok(Bytes::copy_from_slice(piece.as_bytes())))
+                });
+            if let Err(error) = rendered {
+                Event::PageFailed { error: &error }.emit();
+                let _ = sent(Err(std::io::Error::other("the page failed")));
+            }
+        });
+        Ok(response)
     }
 
     /// Rule 3.
-    fn response(&self, html: String, personal: bool) -> Response {
-        let mut response = Response::new(html.into());
+    fn response(&self, body: Body, personal: bool) -> Response {
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -130,21 +195,61 @@ impl fmt::Debug for Page {
     }
 }
 
-/// What a template finds around the view's variables.
-struct Around<'a> {
-    page: &'a Page,
-    user: Option<Arc<User>>,
-    token: OnceCell<String>,
-}
+/// The addresses of a site, and nothing else: for pages without a request.
+pub(crate) struct Addresses<'a>(pub(crate) &'a Names);
 
-impl Surroundings for Around<'_> {
+impl Surroundings for Addresses<'_> {
     fn url(&self, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> Option<String> {
         let args: Vec<_> = args.iter().map(Value::text).collect();
         let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
         let named: Vec<_> = kwargs.iter().map(|(name, value)| (*name, value.text())).collect();
         let named: Vec<(&str, &str)> =
             named.iter().map(|(name, value)| (*name, value.as_ref())).collect();
-        self.page.pages.0.names.reverse(name, &args, &named)
+        self.0.reverse(name, &args, &named)
+    }
+}
+
+/// A body of the pieces that arrive.
+fn piece_by_piece(pieces: mpsc::Receiver<Result<Bytes, std::io::Error>>) -> Body {
+    Body::new(Pieces(pieces))
+}
+
+/// The body of a streamed page.
+struct Pieces(mpsc::Receiver<Result<Bytes, std::io::Error>>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
+
+/// What a template finds around the view's variables.
+struct Around<'a> {
+    page: &'a Page,
+    user: Option<Arc<User>>,
+    token: OnceCell<String>,
+    begun: Instant,
+}
+
+impl<'a> Around<'a> {
+    fn new(page: &'a Page, user: Option<Arc<User>>) -> Self {
+        Self { page, user, token: OnceCell::new(), begun: Instant::now() }
+    }
+}
+
+impl Surroundings for Around<'_> {
+    fn url(&self, name: &str, args: &[Value], kwargs: &[(&str, Value)]) -> Option<String> {
+        Addresses(&self.page.pages.0.names).url(name, args, kwargs)
+    }
+
+    fn expired(&self) -> bool {
+        self.begun.elapsed() > MAX_RENDER_TIME
     }
 
     fn csrf_token(&self) -> Option<String> {
@@ -159,11 +264,92 @@ impl Surroundings for Around<'_> {
     fn lookup(&self, name: &str) -> Option<Value> {
         match name {
             "user" => Some(Value::object(Visitor(self.user.clone()))),
-            "request" => Some(Map::from_iter([("path", self.page.asked.path())]).into()),
+            "request" => Some(Value::object(Asked {
+                method: self.page.method.clone(),
+                uri: self.page.asked.clone(),
+            })),
             "messages" => self.page.messages.clone().map(Value::object),
             "DEFAULT_MESSAGE_LEVELS" => Some(default_levels()),
             _ => None,
         }
+    }
+}
+
+/// The request as a template sees it.
+struct Asked {
+    method: Method,
+    uri: Uri,
+}
+
+impl Object for Asked {
+    fn attribute(&self, name: &str) -> Option<Value> {
+        Some(match name {
+            "method" => self.method.as_str().into(),
+            "path" => self.uri.path().into(),
+            "get_full_path" => self.uri.path_and_query().map_or("/", |full| full.as_str()).into(),
+            "GET" => Value::object(Query::parse(self.uri.query().unwrap_or_default())),
+            _ => return None,
+        })
+    }
+
+    fn display(&self) -> Value {
+        format!("<Request: {} '{}'>", self.method, self.uri.path()).into()
+    }
+}
+
+/// The most fields of a query that a template sees.
+const MAX_FIELDS: usize = 1000;
+
+/// The query of a request: Django's `QueryDict`.
+struct Query(Vec<(String, Vec<String>)>);
+
+impl Query {
+    fn parse(text: &str) -> Self {
+        let mut places = HashMap::new();
+        let mut lists: Vec<(String, Vec<String>)> = Vec::new();
+        for (key, value) in form_urlencoded::parse(text.as_bytes()).take(MAX_FIELDS) {
+            let at = *places.entry(key.clone().into_owned()).or_insert(lists.len());
+            match lists.get_mut(at) {
+                Some((_, values)) => values.push(value.into_owned()),
+                None => lists.push((key.into_owned(), vec![value.into_owned()])),
+            }
+        }
+        Self(lists)
+    }
+
+    fn pairs(&self, value: impl Fn(&Vec<String>) -> Value) -> Value {
+        let pair = |(key, values): &(String, Vec<String>)| {
+            Value::Tuple([key.as_str().into(), value(values)].into())
+        };
+        self.0.iter().map(pair).collect()
+    }
+}
+
+impl Object for Query {
+    fn attribute(&self, name: &str) -> Option<Value> {
+        let last = |values: &Vec<String>| Value::from(values.last().cloned());
+        let found = self.0.iter().find(|(key, _)| key == name);
+        match name {
+            _ if found.is_some() => found.map(|(_, values)| last(values)),
+            "lists" => Some(self.pairs(|values| values.clone().into())),
+            "items" => Some(self.pairs(last)),
+            "urlencode" => urlencode(&Value::object(Self(self.0.clone())), Sequences::Repeated)
+                .ok()
+                .map(Value::from),
+            _ => None,
+        }
+    }
+
+    fn display(&self) -> Value {
+        let pair = |(key, values): &(String, Vec<String>)| {
+            format!("{:?}: {:?}", Value::from(key), Value::from(values.clone()))
+        };
+        format!("<QueryDict: {{{}}}>", self.0.iter().map(pair).collect::<Vec<_>>().join(", "))
+            .into()
+    }
+
+    fn items(&self) -> Option<Vec<Value>> {
+        Some(self.0.iter().map(|(key, _)| key.into()).collect())
     }
 }
 
@@ -284,6 +470,7 @@ impl<S: Sync> FromRequestParts<S> for Page {
             auth: word(extensions),
             messages: word(extensions),
             asked: parts.uri.clone(),
+            method: parts.method.clone(),
             status: StatusCode::OK,
         })
     }

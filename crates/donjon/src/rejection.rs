@@ -4,23 +4,101 @@
 //!
 //! 1. The body is fixed text in plain ASCII, or a page of the room's own that escapes what it shows.
 //! 2. A refusal is not to be stored: `Cache-Control: no-store`.
+//! 3. A site's own page may take a refusal's place for a browser. It was rendered when the site began, so that it
+//!    cannot fail when something else has.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use pin_project_lite::pin_project;
+
+/// The names of a site's own pages of refusals, and their status; the page of a refused form has its own, as in Django.
+const PAGES: [(&str, u16); 9] = [
+    ("400.html", 400),
+    ("403.html", 403),
+    (CSRF_PAGE, 403),
+    ("404.html", 404),
+    ("405.html", 405),
+    ("413.html", 413),
+    ("429.html", 429),
+    ("500.html", 500),
+    ("503.html", 503),
+];
+
+const CSRF_PAGE: &str = "403_csrf.html";
+
+/// Says that a response is a refusal of a room's, and which page may take its place.
+#[derive(Clone, Copy)]
+struct Refusal(Option<&'static str>);
+
+/// A site's own pages of refusals.
+#[derive(Clone, Default)]
+pub(crate) struct ErrorPages(Arc<Vec<(&'static str, u16, Bytes)>>);
+
+impl ErrorPages {
+    /// The pages that `render` gives; of those that do not exist it gives none.
+    ///
+    /// # Errors
+    /// Those of `render`.
+    #[cfg(feature = "axum")]
+    pub(crate) fn of<E>(
+        mut render: impl FnMut(&'static str) -> Result<Option<String>, E>,
+    ) -> Result<Self, E> {
+        let mut pages = Vec::new();
+        for (name, status) in PAGES {
+            if let Some(html) = render(name)? {
+                pages.push((name, status, Bytes::from(html)));
+            }
+        }
+        Ok(Self(Arc::new(pages)))
+    }
+
+    /// Whether a request is one for which a page may be shown.
+    pub(crate) fn serve(&self, headers: &HeaderMap) -> bool {
+        let accepts = |value: &HeaderValue| value.as_bytes().windows(9).any(|w| w == b"text/html");
+        !self.0.is_empty() && headers.get_all(header::ACCEPT).iter().any(accepts)
+    }
+
+    /// Rule 3: puts the site's page in the place of a refusal.
+    pub(crate) fn replace<B: From<Bytes>>(&self, response: &mut Response<B>) {
+        let Some(Refusal(own)) = response.extensions_mut().remove::<Refusal>() else { return };
+        let status = response.status().as_u16();
+        let fits = |(name, of, _): &&(&str, u16, Bytes)| match own {
+            Some(own) => *name == own,
+            None => *of == status && *name != CSRF_PAGE,
+        };
+        let Some((_, _, page)) = self.0.iter().find(fits) else { return };
+        *response.body_mut() = B::from(page.clone());
+        let headers = response.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
+    }
+}
+
+const HTML: &str = "text/html; charset=utf-8";
 
 /// A refusal of plain text.
 pub(crate) fn refuse<B: From<Bytes>>(status: StatusCode, message: &'static str) -> Response<B> {
-    reply(status, "text/plain; charset=utf-8", Bytes::from_static(message.as_bytes()))
+    let text = Bytes::from_static(message.as_bytes());
+    let mut response = reply(status, "text/plain; charset=utf-8", text);
+    response.extensions_mut().insert(Refusal(None));
+    response
 }
 
 /// A refusal with a page of its own.
 pub(crate) fn refuse_with_page<B: From<Bytes>>(status: StatusCode, page: Bytes) -> Response<B> {
-    reply(status, "text/html; charset=utf-8", page)
+    reply(status, HTML, page)
+}
+
+/// The refusal of a form, whose page a site may have of its own.
+pub(crate) fn refuse_form<B: From<Bytes>>(page: Bytes) -> Response<B> {
+    let mut response = refuse_with_page(StatusCode::FORBIDDEN, page);
+    response.extensions_mut().insert(Refusal(Some(CSRF_PAGE)));
+    response
 }
 
 /// Sends the browser to another address, a header's value by now.

@@ -78,6 +78,7 @@ use crate::headers::HeadersPolicy;
 use crate::https::HttpsPolicy;
 use crate::isolation::IsolationPolicy;
 use crate::messages::{MessagesLayer, MessagesPolicy};
+use crate::rejection::ErrorPages;
 use crate::session::{SessionLayer, SessionPolicy};
 
 mod dress;
@@ -220,6 +221,7 @@ impl StackBuilder {
             csrf: None,
             auth: None,
             words: None,
+            pages: ErrorPages::default(),
         };
         let auth = self.accounts.map(|(policy, store)| AuthLayer::new(policy, store));
         let auth = match self.user_sessions {
@@ -372,10 +374,10 @@ impl Stack {
         self.0.policies()
     }
 
-    /// The same stack, with more words for handlers to ask for.
+    /// The same stack, with more words for handlers to ask for, and with a site's own pages of refusals.
     #[cfg(feature = "axum")]
-    pub(crate) fn with_words(&self, words: Arc<dyn Words>) -> Self {
-        Self(self.0.with_words(words))
+    pub(crate) fn with_words(&self, words: Arc<dyn Words>, pages: ErrorPages) -> Self {
+        Self(self.0.with_words(words, pages))
     }
 }
 

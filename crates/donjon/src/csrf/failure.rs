@@ -11,7 +11,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 
 use super::decision::Reason;
 use super::policy::Detail;
-use crate::rejection::refuse_with_page;
+use crate::rejection::{refuse_form, refuse_with_page};
 
 const BRIEF: &str = "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta name=\"robots\" \
     content=\"NONE,NOARCHIVE\"><title>403 Forbidden</title></head>\n<body>\n<main>\n<h1>Forbidden <small>(403)</small></h1>\n\
@@ -33,11 +33,12 @@ impl Failure<'_> {
     /// The built-in page, status 403.
     #[must_use]
     pub fn response<B: From<Bytes>>(&self) -> Response<B> {
-        let page = match self.detail {
-            Detail::Brief => Bytes::from_static(BRIEF.as_bytes()),
-            Detail::Explained => Bytes::from(self.explained()),
-        };
-        refuse_with_page(StatusCode::FORBIDDEN, page)
+        match self.detail {
+            Detail::Brief => refuse_form(Bytes::from_static(BRIEF.as_bytes())),
+            Detail::Explained => {
+                refuse_with_page(StatusCode::FORBIDDEN, Bytes::from(self.explained()))
+            }
+        }
     }
 
     fn explained(&self) -> String {

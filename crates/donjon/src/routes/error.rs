@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use donjon_html::template::RenderError;
+
 use crate::csp::CspErrors;
 use crate::names::PathError;
 
@@ -35,6 +37,8 @@ pub enum RoutesError {
     },
     /// Routes that are included, under this prefix, have a page for unknown paths.
     NotFoundInside(String),
+    /// A page of refusals, like `404.html`, can't be rendered without a request.
+    Page(RenderError),
 }
 
 impl fmt::Display for RoutesError {
@@ -64,6 +68,10 @@ impl fmt::Display for RoutesError {
             Self::Permission { path, permission } => write!(
                 f,
                 "the path {path:?} demands the permission {permission:?}, which nobody can be granted: expected an app's label and a codename with a dot between, as in \"bank.add_transfer\""
+            ),
+            Self::Page(error) => write!(
+                f,
+                "a page of refusals must not fail when something else has, so it is rendered when the site begins, without a request: {error}"
             ),
             Self::NotFoundInside(prefix) => write!(
                 f,

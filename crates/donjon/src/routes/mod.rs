@@ -11,6 +11,10 @@
 //!    none, and a policy that stands behind no route are errors when the router is made: all of them at
 //!    once.
 //! 4. An unknown path is a 404 without a CSRF verdict, as in Django; it gets all headers.
+//!
+//! The templates `400.html`, `403.html`, `403_csrf.html`, `404.html`, `405.html`, `413.html`, `429.html`, `500.html` and
+//! `503.html`, as far as a site has them, take the place of what the rooms say to a browser that they refuse. They are
+//! rendered when the site begins, without a request, so that they cannot fail when something else has.
 //! 5. Routes are included under a prefix and a namespace. A policy for all of them holds where a
 //!    route does not say otherwise; permissions add up.
 //! 6. GET and HEAD for an unknown path that is a route's with a slash at the end are sent there, by
@@ -50,7 +54,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, any};
-use donjon_html::template::Templates;
+use donjon_html::template::{Templates, Variables};
 use http::StatusCode;
 
 use crate::auth::PermissionPolicy;
@@ -58,8 +62,8 @@ use crate::canonical::CanonicalPolicy;
 use crate::cors::CorsPolicy;
 use crate::csp::{CspBuilder, CspPolicy};
 use crate::names::{Names, RoutePath};
-use crate::page::Pages;
-use crate::rejection::refuse;
+use crate::page::{Addresses, Pages};
+use crate::rejection::{ErrorPages, refuse};
 use crate::stack::{Access, RouteLayer, Stack};
 
 mod error;
@@ -363,7 +367,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         templates: Templates,
     ) -> Result<Router<S>, RoutesErrors> {
         let plan = self.plan()?;
-        let stack = stack.with_words(Arc::new(Pages::new(templates, plan.names)));
+        let site = Addresses(&plan.names);
+        let refusals = ErrorPages::of(|name| match templates.contains(name) {
+            true => templates.render(name, &Variables::new(), &site).map(Some),
+            false => Ok(None),
+        });
+        let refusals = refusals.map_err(|error| RoutesErrors(vec![RoutesError::Page(error)]))?;
+        let stack = stack.with_words(Arc::new(Pages::new(templates, plan.names)), refusals);
         let page = self.not_found.unwrap_or_else(plain_not_found);
         let layer = stack.for_route(&RoutePolicy::new().csrf_exempt());
         let layer =

@@ -30,7 +30,7 @@ use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::isolation::{self, IsolationPolicy, Readers};
 use crate::messages::{self, MessagesLayer};
-use crate::rejection::{Answer, refuse};
+use crate::rejection::{Answer, ErrorPages, refuse};
 use crate::session::layer::Saving;
 use crate::session::{SessionLayer, SessionPolicy};
 
@@ -56,6 +56,8 @@ pub(super) struct Rooms {
     pub(super) auth: Option<AuthLayer>,
     /// What else handlers may ask for.
     pub(super) words: Option<Arc<dyn Words>>,
+    /// The site's own pages of refusals.
+    pub(super) pages: ErrorPages,
 }
 
 /// The tower layer of a [`Stack`](super::Stack).
@@ -89,10 +91,10 @@ impl StackLayer {
         Ok(Self { rooms: Arc::new(rooms), ..self.clone() })
     }
 
-    /// This layer with more words for handlers to ask for.
+    /// This layer with more words for handlers to ask for, and with a site's own pages of refusals.
     #[cfg(feature = "axum")]
-    pub(super) fn with_words(&self, words: Arc<dyn Words>) -> Self {
-        let rooms = Rooms { words: Some(words), ..Rooms::clone(&self.rooms) };
+    pub(super) fn with_words(&self, words: Arc<dyn Words>, pages: ErrorPages) -> Self {
+        let rooms = Rooms { words: Some(words), pages, ..Rooms::clone(&self.rooms) };
         Self { rooms: Arc::new(rooms), ..self.clone() }
     }
 
@@ -191,6 +193,8 @@ struct Passage {
     asked: Option<Uri>,
     cors: Option<cors::Decision>,
     varies: &'static [&'static str],
+    /// Whether a refusal is shown as the site's own page.
+    shows_pages: bool,
     /// None where a room answered before the session's.
     visiting: Option<Arc<Visiting>>,
 }
@@ -198,11 +202,20 @@ struct Passage {
 impl Passage {
     fn through(rooms: &Arc<Rooms>) -> Self {
         let rooms = Arc::clone(rooms);
-        Self { rooms, hsts: None, asked: None, cors: None, varies: &[], visiting: None }
+        Self {
+            rooms,
+            hsts: None,
+            asked: None,
+            cors: None,
+            varies: &[],
+            shows_pages: false,
+            visiting: None,
+        }
     }
 
     /// Through the rooms on the way in; an error is the answer of the one that gives it.
     fn enter<B, R: From<Bytes>>(&mut self, request: &mut Request<B>) -> Result<(), Response<R>> {
+        self.shows_pages = self.rooms.pages.serve(request.headers());
         let site = host::resolve(&self.rooms.site, request);
         // A refused host is refused over HTTPS too, and browsers are to stay there.
         self.hsts = https::hsts(&self.rooms.https, &site);
@@ -265,7 +278,10 @@ impl Passage {
     }
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
-    fn leave<R>(&mut self, response: &mut Response<R>) {
+    fn leave<R: From<Bytes>>(&mut self, response: &mut Response<R>) {
+        if self.shows_pages {
+            self.rooms.pages.replace(response);
+        }
         let visiting = self.visiting.as_deref();
         let nonce = visiting.and_then(Visiting::used_nonce);
         match &self.rooms.dress {
