@@ -57,6 +57,7 @@ pub mod serve;
 pub mod session;
 pub mod stack;
 
+pub use donjon_macros::embed_templates;
 pub use rejection::Answer;
 
 /// The README and the guide, whose examples must compile.
@@ -81,6 +82,7 @@ mod guide {
         Sessions: "../../../docs/src/sessions.md",
         Users: "../../../docs/src/users.md",
         Templates: "../../../docs/src/templates.md",
+        Pages: "../../../docs/src/pages.md",
         Signing: "../../../docs/src/signing.md",
         Check: "../../../docs/src/check.md",
     }

@@ -12,6 +12,8 @@
 //! 5. A page that takes longer than [`MAX_RENDER_TIME`] fails.
 //! 6. A page that is [streamed](Page::stream) takes little memory, however large it is; the token and the nonce are
 //!    settled before its first byte, since its headers leave before its end.
+//! 7. [`LiveTemplates`] are for development: a page looks whether their files have changed, and shows what is wrong in
+//!    them, with the source, to whoever asks. A site that goes live has [`Templates`], and shows nothing.
 
 use std::any::Any;
 use std::cell::OnceCell;
@@ -30,8 +32,11 @@ use donjon_core::account::User;
 use donjon_core::event::Event;
 use donjon_core::session::SessionError;
 use donjon_core::visit::{Words, offer, word};
+use donjon_html::Markup;
+use donjon_html::escape::format_html;
 use donjon_html::template::{
-    Object, RenderError, Sequences, Surroundings, Templates, Value, Variables, urlencode,
+    LiveTemplates, LoadError, LoadingError, Object, RenderError, Sequences, Surroundings,
+    Templates, Value, Variables, urlencode,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -43,7 +48,7 @@ use crate::csp::CspNonce;
 use crate::csrf::CsrfToken;
 use crate::messages::{Messages, default_levels};
 use crate::names::Names;
-use crate::rejection::refuse;
+use crate::rejection::{refuse, refuse_with_page};
 use crate::session::SessionFailure;
 
 /// The templates and addresses of a site; clones are the same.
@@ -51,13 +56,61 @@ use crate::session::SessionFailure;
 pub(crate) struct Pages(Arc<Shared>);
 
 struct Shared {
-    templates: Templates,
+    templates: PageTemplates,
     names: Names,
 }
 
 impl Pages {
-    pub(crate) fn new(templates: Templates, names: Names) -> Self {
+    pub(crate) fn new(templates: PageTemplates, names: Names) -> Self {
         Self(Arc::new(Shared { templates, names }))
+    }
+
+    /// Rule 7.
+    async fn templates(&self) -> Result<Arc<Templates>, PageError> {
+        let live = match &self.0.templates.0 {
+            Kept::Fixed(templates) => return Ok(Arc::clone(templates)),
+            Kept::Live(live) => Arc::clone(live),
+        };
+        let refreshed = tokio::task::spawn_blocking(move || live.refresh()).await;
+        match refreshed {
+            Ok(templates) => templates.map_err(PageError::Templates),
+            Err(error) => {
+                Err(PageError::Templates(Arc::new(LoadError::new(error.to_string()).into())))
+            }
+        }
+    }
+}
+
+/// The templates of a site's pages: [`Templates`], or for development [`LiveTemplates`], which are read again when their
+/// files change, and whose errors are shown in the browser.
+#[derive(Clone)]
+pub struct PageTemplates(Kept);
+
+#[derive(Clone)]
+enum Kept {
+    Fixed(Arc<Templates>),
+    Live(Arc<LiveTemplates>),
+}
+
+impl PageTemplates {
+    /// The templates as they are now.
+    pub(crate) fn current(&self) -> Arc<Templates> {
+        match &self.0 {
+            Kept::Fixed(templates) => Arc::clone(templates),
+            Kept::Live(live) => live.current(),
+        }
+    }
+}
+
+impl From<Templates> for PageTemplates {
+    fn from(templates: Templates) -> Self {
+        Self(Kept::Fixed(Arc::new(templates)))
+    }
+}
+
+impl From<LiveTemplates> for PageTemplates {
+    fn from(templates: LiveTemplates) -> Self {
+        Self(Kept::Live(Arc::new(templates)))
     }
 }
 
@@ -112,8 +165,8 @@ impl Page {
         template: &str,
         variables: Variables,
     ) -> Result<Response, PageError> {
-        let templates = &self.pages.0.templates;
-        let user = self.visitor(template).await?;
+        let templates = self.pages.templates().await?;
+        let user = self.visitor(&templates, template).await?;
         let messages = self.messages.as_ref().filter(|_| templates.uses(template, "messages"));
         if let Some(messages) = messages {
             messages.load().await.map_err(PageError::Messages)?;
@@ -124,9 +177,13 @@ impl Page {
         Ok(self.response(html.into(), waiting || around.token.get().is_some()))
     }
 
-    async fn visitor(&self, template: &str) -> Result<Option<Arc<User>>, AuthError> {
+    async fn visitor(
+        &self,
+        templates: &Templates,
+        template: &str,
+    ) -> Result<Option<Arc<User>>, AuthError> {
         match &self.auth {
-            Some(auth) if self.pages.0.templates.uses(template, "user") => auth.user().await,
+            Some(auth) if templates.uses(template, "user") => auth.user().await,
             _ => Ok(None),
         }
     }
@@ -143,15 +200,15 @@ impl Page {
         variables: Variables,
     ) -> Result<Response, PageError> {
         self.messages = None;
-        let user = self.visitor(template).await?;
-        let templates = &self.pages.0.templates;
+        let templates = self.pages.templates().await?;
+        let user = self.visitor(&templates, template).await?;
         let personal = templates.uses(template, "csrf_token");
         let token = self.csrf.as_ref().filter(|_| personal).map(CsrfToken::mint);
         if let Some(nonce) = &self.nonce {
             let _ = nonce.read();
         }
         let (send, receive) = mpsc::channel(WAITING_PIECES);
-        let (pages, name) = (self.pages.clone(), template.to_owned());
+        let name = template.to_owned();
         let response = self.response(piece_by_piece(receive), personal);
         tokio::task::spawn_blocking(move || {
             let around = Around {
@@ -161,10 +218,9 @@ impl Page {
             let sent = |piece: Result<Bytes, std::io::Error>| {
                 send.blocking_send(piece).map_err(|_| fmt::Error)
             };
-            let rendered =
-                pages.0.templates.render_pieces(&name, &variables, &around, &mut |piece| {
-                    sent(Ok(Bytes::copy_from_slice(piece.as_bytes())))
-                });
+            let rendered = templates.render_pieces(&name, &variables, &around, &mut |piece| {
+                sent(Ok(Bytes::copy_from_slice(piece.as_bytes())))
+            });
             if let Err(error) = rendered {
                 Event::PageFailed { error: &error }.emit();
                 let _ = sent(Err(std::io::Error::other("the page failed")));
@@ -396,6 +452,8 @@ pub enum PageError {
     Auth(AuthError),
     /// The messages could not be read.
     Messages(SessionError),
+    /// The templates have changed, and something is wrong in them. Only with [`LiveTemplates`].
+    Templates(Arc<LoadingError>),
 }
 
 impl fmt::Display for PageError {
@@ -404,6 +462,7 @@ impl fmt::Display for PageError {
             Self::Render(error) => error.fmt(f),
             Self::Auth(error) => error.fmt(f),
             Self::Messages(error) => error.fmt(f),
+            Self::Templates(error) => error.fmt(f),
         }
     }
 }
@@ -414,6 +473,7 @@ impl std::error::Error for PageError {
             Self::Render(error) => Some(error),
             Self::Auth(error) => Some(error),
             Self::Messages(error) => Some(error),
+            Self::Templates(error) => Some(&**error),
         }
     }
 }
@@ -435,12 +495,37 @@ impl IntoResponse for PageError {
         match self {
             Self::Auth(error) => error.into_response(),
             Self::Messages(error) => SessionFailure(error).into_response(),
+            Self::Templates(error) => {
+                Event::PageFailed { error: &error }.emit();
+                explained(&error)
+            }
             Self::Render(error) => {
                 Event::PageFailed { error: &error }.emit();
                 refuse(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error\n")
             }
         }
     }
+}
+
+/// What is wrong in the templates, for whoever is writing them: rule 7.
+fn explained(error: &LoadingError) -> Response {
+    let errors = match error {
+        LoadingError::Wrong(errors) => errors.iter().map(ToString::to_string).collect(),
+        other => vec![other.to_string()],
+    };
+    let mut page = markup(HEAD, &[]);
+    for error in errors {
+        page.push(&markup("<pre>{}</pre>\n", &[error.into()]));
+    }
+    page.push(&markup("</body>\n</html>\n", &[]));
+    refuse_with_page(StatusCode::INTERNAL_SERVER_ERROR, page.into_string().into())
+}
+
+const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Templates</title></head>\n\
+    <body>\n<h1>Something is wrong in the templates</h1>\n";
+
+fn markup(html: &'static str, values: &[Value]) -> Markup {
+    format_html(html, values, &[]).unwrap_or_default()
 }
 
 /// The route was not made by [`Routes`](crate::routes::Routes), which brings the templates. Status

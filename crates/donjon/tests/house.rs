@@ -10,12 +10,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate, and the crates of this workspace that it may know.
-const CRATES: [(&str, &[&str]); 5] = [
+const CRATES: [(&str, &[&str]); 7] = [
+    ("donjon-macros", &[]),
+    ("donjon-cli", &["donjon_html"]),
     ("donjon-core", &[]),
     ("donjon-html", &[]),
     ("donjon-db", &["donjon_core"]),
     ("donjon-redis", &["donjon_core"]),
-    ("donjon", &["donjon_core", "donjon_html"]),
+    ("donjon", &["donjon_core", "donjon_html", "donjon_macros"]),
 ];
 
 /// From this floor on a room may know all rooms below its floor: it fits them together.
@@ -114,7 +116,10 @@ const RESERVED: &[Reserved] = &[
     Reserved { names: &["hyper", "hyper_util"], places: &["donjon/serve/"] },
     Reserved { names: &["sea_orm", "sqlx", "rusqlite", "moka"], places: &["donjon-db/"] },
     Reserved { names: &["redis"], places: &["donjon-redis/"] },
-    Reserved { names: &["SystemTime"], places: &["donjon-core/clock.rs"] },
+    Reserved {
+        names: &["SystemTime"],
+        places: &["donjon-core/clock.rs", "donjon-html/template/date.rs"],
+    },
     Reserved { names: &["getrandom"], places: &["donjon-core/entropy.rs"] },
     Reserved {
         names: &["danger_trusted"],
@@ -131,6 +136,8 @@ const RESERVED: &[Reserved] = &[
             "donjon/messages/codec.rs",
             // A literal of a template is its author's text, as in Django.
             "donjon-html/template/expression.rs",
+            // What a template has rendered is markup: a body, a block, a message with its values.
+            "donjon-html/template/render/",
         ],
     },
 ];

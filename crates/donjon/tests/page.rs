@@ -6,12 +6,13 @@
 mod site;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, Query};
 use axum::response::Response;
 use axum::routing::get;
 use donjon::auth::{Auth, AuthError, AuthPolicy};
 use donjon::csrf::CsrfPolicy;
-use donjon::page::{Page, PageError};
+use donjon::page::{Page, PageError, PageTemplates};
 use donjon::routes::Routes;
 use donjon::session::SessionPolicy;
 use donjon::stack::Stack;
@@ -19,9 +20,9 @@ use donjon_core::host::AllowedHosts;
 use donjon_core::origin::SitePolicy;
 use donjon_core::secret::Keys;
 use donjon_html::context;
-use donjon_html::template::Templates;
-use http::StatusCode;
-use site::{Accounts, Browser, PASSWORD, SECRET_OF_THE_STORE, Sessions, cheap, people};
+use donjon_html::template::{Folder, LiveTemplates, TemplateOptions, Templates};
+use http::{Method, StatusCode, request};
+use site::{Accounts, Browser, PASSWORD, Reply, SECRET_OF_THE_STORE, Sessions, cheap, people};
 
 const TEMPLATES: [(&str, &str); 9] = [
     ("plain", "<p>{{ text }}</p>"),
@@ -244,4 +245,122 @@ async fn a_page_outside_of_routes_is_500() {
     let router = Router::new().route("/{template}", get(show));
     let reply = Browser::new(&router).get("/plain").await;
     assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+const ERROR_PAGES: [(&str, &str); 5] = [
+    ("404.html", "<h1>Nothing here</h1><a href=\"{% url 'page' 'plain' %}\">back</a>{{ user }}"),
+    ("403_csrf.html", "<h1>Send it again</h1>"),
+    ("500.html", "<h1>Our fault</h1>"),
+    ("fails", "{% url 'nothing' %}"),
+    ("plain", "<p>{{ text }}</p>"),
+];
+
+async fn routed(templates: impl Into<PageTemplates>) -> Router {
+    let users = AuthPolicy::new(&Keys::new("a long random secret")).passwords(cheap());
+    let stack = Stack::new(SitePolicy::new(AllowedHosts::new(["bank.example"]).unwrap()))
+        .sessions(SessionPolicy::default(), Sessions::default())
+        .accounts(users, people().await)
+        .build()
+        .unwrap();
+    Routes::new()
+        .path("/page/{template}", get(show).post(show))
+        .name("page")
+        .path("/stream/{template}", get(stream))
+        .into_router(stack, templates)
+        .unwrap()
+}
+
+async fn stream(page: Page, Path(template): Path<String>) -> Result<Response, PageError> {
+    let rows: Vec<u32> = (0..40_000).collect();
+    page.stream(&template, context! { rows: rows }).await
+}
+
+async fn asked(router: &Router, method: Method, path: &str, accept: &str) -> Reply {
+    let request = request::Builder::new().method(method).uri(path).header("accept", accept);
+    Browser::new(router).send(request, Body::empty()).await
+}
+
+#[tokio::test]
+async fn a_site_s_own_pages_take_the_place_of_refusals() {
+    let router = routed(Templates::new(ERROR_PAGES).unwrap()).await;
+    let html = "text/html,*/*;q=0.8";
+    let cases = [
+        (
+            Method::GET,
+            "/nothing/",
+            StatusCode::NOT_FOUND,
+            "<h1>Nothing here</h1><a href=\"/page/plain\">back</a>",
+        ),
+        (Method::POST, "/page/plain", StatusCode::FORBIDDEN, "<h1>Send it again</h1>"),
+        (Method::GET, "/page/fails", StatusCode::INTERNAL_SERVER_ERROR, "<h1>Our fault</h1>"),
+    ];
+    for (method, path, status, page) in cases {
+        let reply = asked(&router, method.clone(), path, html).await;
+        assert_eq!((reply.status, reply.text.as_str()), (status, page), "{path}");
+        assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(
+            (reply.header("x-frame-options"), reply.header("cache-control")),
+            ("DENY", "no-store")
+        );
+        let reply = asked(&router, method, path, "application/json").await;
+        assert_eq!(reply.status, status);
+        assert_ne!(reply.text, page);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_refusals_that_needs_a_request_is_an_error_at_the_start() {
+    let stack =
+        Stack::new(SitePolicy::new(AllowedHosts::new(["bank.example"]).unwrap())).build().unwrap();
+    let templates = Templates::new([("404.html", "{% url 'nothing' %}")]).unwrap();
+    let error = Routes::<()>::new().into_router(stack, templates).unwrap_err();
+    assert!(error.to_string().contains("404.html:1"), "{error}");
+}
+
+#[tokio::test]
+async fn rule_6_a_streamed_page_is_whole_and_safe() {
+    let templates = Templates::new([
+        ("rows", "<script>1</script>{% csrf_token %}{% for row in rows %}<p>{{ row }}</p>{% endfor %}end"),
+        ("breaks", "{% for row in rows %}<p>{{ row }}</p>{% endfor %}{% url 'nothing' %}"),
+    ])
+    .unwrap();
+    let router = routed(templates).await;
+    let reply = asked(&router, Method::GET, "/stream/rows", "*/*").await;
+    assert!(reply.text.ends_with("<p>39999</p>end") && reply.text.len() > 400_000);
+    let nonce = between(&reply.text, "nonce=\"", "\"");
+    assert!(reply.header("content-security-policy").contains(&format!("'nonce-{nonce}'")));
+    assert_eq!(reply.header("cache-control"), "private, no-store");
+    assert!(reply.set_cookie("csrftoken").is_some());
+    assert_eq!(between(&reply.text, "name=\"csrfmiddlewaretoken\" value=\"", "\"").len(), 64);
+}
+
+#[tokio::test]
+async fn rule_7_templates_that_change_are_read_again_and_explain_themselves() {
+    let folder = std::env::temp_dir().join(format!("donjon-live-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let write = |text: &str| std::fs::write(folder.join("plain"), text).unwrap();
+    write("one");
+    let live = LiveTemplates::new(Folder::new(&folder), TemplateOptions::new()).unwrap();
+    let router = routed(live).await;
+    let mut browser = Browser::new(&router);
+    assert_eq!(browser.get("/page/plain").await.text, "one");
+    write("second");
+    assert_eq!(browser.get("/page/plain").await.text, "second");
+    write("{{ <b>|uper }}");
+    let reply = browser.get("/page/plain").await;
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(
+        reply.text.contains("plain:1:1: ") && reply.text.contains("{{ &lt;b&gt;|uper }}"),
+        "{}",
+        reply.text
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn the_request_can_be_asked() {
+    let page = "{{ request.method }} {{ request.GET.a }} {{ request.get_full_path }} {% querystring a=None b='x y' %}";
+    let router = routed(Templates::new([("asked", page)]).unwrap()).await;
+    let reply = asked(&router, Method::GET, "/page/asked?a=1&a=%3Cb%3E&c=3", "*/*").await;
+    assert_eq!(reply.text, "GET &lt;b&gt; /page/asked?a=1&amp;a=%3Cb%3E&amp;c=3 ?c=3&amp;b=x+y");
 }

@@ -14,6 +14,7 @@ use super::autoescape::{Known, Late, Linker, Located, Ops, Place, Shelf, split_p
 use super::expression::{Expression, Head};
 use super::filter::{Autoescape, Filter};
 use super::library::{Libraries, Library};
+use super::lint::{Lint, lint};
 use super::names::{Names, Symbol};
 use super::parser::{self, Parsed, Setup};
 use super::render::{Limits, RenderError, Renderer};
@@ -417,6 +418,13 @@ impl Templates {
     #[must_use]
     pub fn source(&self, name: &str) -> Option<&str> {
         self.sources.get(*self.shelf.index.get(name)?).map(String::as_str)
+    }
+
+    /// What is better not done in any of the templates: see [`lint`](super::lint()).
+    #[must_use]
+    pub fn lints(&self) -> Vec<Lint> {
+        let known = self.shelf.templates.iter().zip(&self.sources);
+        known.flat_map(|(known, source)| lint(&known.name, source, known.escape)).collect()
     }
 
     pub(super) fn options(&self) -> &TemplateOptions {

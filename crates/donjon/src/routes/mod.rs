@@ -54,7 +54,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, any};
-use donjon_html::template::{Templates, Variables};
+use donjon_html::template::Variables;
 use http::StatusCode;
 
 use crate::auth::PermissionPolicy;
@@ -62,7 +62,7 @@ use crate::canonical::CanonicalPolicy;
 use crate::cors::CorsPolicy;
 use crate::csp::{CspBuilder, CspPolicy};
 use crate::names::{Names, RoutePath};
-use crate::page::{Addresses, Pages};
+use crate::page::{Addresses, PageTemplates, Pages};
 use crate::rejection::{ErrorPages, refuse};
 use crate::stack::{Access, RouteLayer, Stack};
 
@@ -364,12 +364,14 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub fn into_router(
         self,
         stack: Stack,
-        templates: Templates,
+        templates: impl Into<PageTemplates>,
     ) -> Result<Router<S>, RoutesErrors> {
         let plan = self.plan()?;
+        let templates: PageTemplates = templates.into();
+        let current = templates.current();
         let site = Addresses(&plan.names);
-        let refusals = ErrorPages::of(|name| match templates.contains(name) {
-            true => templates.render(name, &Variables::new(), &site).map(Some),
+        let refusals = ErrorPages::of(|name| match current.contains(name) {
+            true => current.render(name, &Variables::new(), &site).map(Some),
             false => Ok(None),
         });
         let refusals = refusals.map_err(|error| RoutesErrors(vec![RoutesError::Page(error)]))?;
