@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use pin_project_lite::pin_project;
 
 /// The names of a site's own pages of refusals, and their status; the page of a refused form has its own, as in Django.
+#[cfg(feature = "axum")]
 const PAGES: [(&str, u16); 9] = [
     ("400.html", 400),
     ("403.html", 403),
