@@ -82,6 +82,7 @@ mod guide {
         Sessions: "../../../docs/src/sessions.md",
         Users: "../../../docs/src/users.md",
         Templates: "../../../docs/src/templates.md",
+        Languages: "../../../docs/src/languages.md",
         Pages: "../../../docs/src/pages.md",
         Signing: "../../../docs/src/signing.md",
         Check: "../../../docs/src/check.md",
