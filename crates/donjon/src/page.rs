@@ -16,6 +16,7 @@
 //!    them, with the source, to whoever asks. A site that goes live has [`Templates`], and shows nothing.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -28,7 +29,7 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use donjon_core::account::User;
+use donjon_core::account::{Permissions, User};
 use donjon_core::event::Event;
 use donjon_core::session::SessionError;
 use donjon_core::visit::{Words, offer, word};
@@ -67,7 +68,7 @@ impl Pages {
 
     /// Rule 7.
     async fn templates(&self) -> Result<Arc<Templates>, PageError> {
-        let live = match &self.0.templates.0 {
+        let live = match &self.0.templates.kept {
             Kept::Fixed(templates) => return Ok(Arc::clone(templates)),
             Kept::Live(live) => Arc::clone(live),
         };
@@ -84,7 +85,11 @@ impl Pages {
 /// The templates of a site's pages: [`Templates`], or for development [`LiveTemplates`], which are read again when their
 /// files change, and whose errors are shown in the browser.
 #[derive(Clone)]
-pub struct PageTemplates(Kept);
+pub struct PageTemplates {
+    kept: Kept,
+    /// What every page may use beside what its view gives.
+    variables: Variables,
+}
 
 #[derive(Clone)]
 enum Kept {
@@ -93,9 +98,17 @@ enum Kept {
 }
 
 impl PageTemplates {
+    /// Adds a variable that every page may use and a view may hide: the site's name, `STATIC_URL`, `MEDIA_URL`. What
+    /// Django's context processors `static` and `media` give, and a site's own that ask for no request.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        self.variables.insert(name, value);
+        self
+    }
+
     /// The templates as they are now.
     pub(crate) fn current(&self) -> Arc<Templates> {
-        match &self.0 {
+        match &self.kept {
             Kept::Fixed(templates) => Arc::clone(templates),
             Kept::Live(live) => live.current(),
         }
@@ -104,13 +117,13 @@ impl PageTemplates {
 
 impl From<Templates> for PageTemplates {
     fn from(templates: Templates) -> Self {
-        Self(Kept::Fixed(Arc::new(templates)))
+        Self { kept: Kept::Fixed(Arc::new(templates)), variables: Variables::new() }
     }
 }
 
 impl From<LiveTemplates> for PageTemplates {
     fn from(templates: LiveTemplates) -> Self {
-        Self(Kept::Live(Arc::new(templates)))
+        Self { kept: Kept::Live(Arc::new(templates)), variables: Variables::new() }
     }
 }
 
@@ -127,7 +140,7 @@ const WAITING_PIECES: usize = 4;
 
 /// Renders the page of a request.
 ///
-/// Every template may use `user`, `csrf_token`, `csp_nonce`, `messages`, `DEFAULT_MESSAGE_LEVELS`,
+/// Every template may use `user`, `perms`, `csrf_token`, `csp_nonce`, `messages`, `DEFAULT_MESSAGE_LEVELS`,
 /// `request` (`path`, `method`, `get_full_path`, `GET`), and the tags `url`, `querystring` and
 /// `csrf_token`; a variable of the view hides one of these.
 pub struct Page {
@@ -177,15 +190,21 @@ impl Page {
         Ok(self.response(html.into(), waiting || around.token.get().is_some()))
     }
 
-    async fn visitor(
-        &self,
-        templates: &Templates,
-        template: &str,
-    ) -> Result<Option<Arc<User>>, AuthError> {
-        match &self.auth {
-            Some(auth) if templates.uses(template, "user") => auth.user().await,
-            _ => Ok(None),
+    /// Who asks, and what they may do, as far as the template mentions it.
+    async fn visitor(&self, templates: &Templates, template: &str) -> Result<Known, AuthError> {
+        let mut known = Known::default();
+        let Some(auth) = &self.auth else { return Ok(known) };
+        if templates.uses(template, "user") {
+            known.user = auth.user().await?;
         }
+        if templates.uses(template, "perms") {
+            known.may = match auth.user().await? {
+                None => May::Nothing,
+                Some(user) if user.is_superuser && user.is_active => May::Anything,
+                Some(_) => May::These(auth.permissions().await?),
+            };
+        }
+        Ok(known)
     }
 
     /// The template of that name as a response that is sent while it is rendered. It shows no `messages`, which would
@@ -289,13 +308,15 @@ impl http_body::Body for Pieces {
 struct Around<'a> {
     page: &'a Page,
     user: Option<Arc<User>>,
+    may: May,
     token: OnceCell<String>,
     begun: Instant,
 }
 
 impl<'a> Around<'a> {
-    fn new(page: &'a Page, user: Option<Arc<User>>) -> Self {
-        Self { page, user, token: OnceCell::new(), begun: Instant::now() }
+    fn new(page: &'a Page, visitor: Known) -> Self {
+        let Known { user, may } = visitor;
+        Self { page, user, may, token: OnceCell::new(), begun: Instant::now() }
     }
 }
 
@@ -326,8 +347,84 @@ impl Surroundings for Around<'_> {
             })),
             "messages" => self.page.messages.clone().map(Value::object),
             "DEFAULT_MESSAGE_LEVELS" => Some(default_levels()),
-            _ => None,
+            "perms" => Some(Value::object(Perms(self.may.clone()))),
+            _ => self.page.pages.0.templates.variables.lookup(name).cloned(),
         }
+    }
+}
+
+/// Who asks, as far as a template wants to know.
+#[derive(Default)]
+struct Known {
+    user: Option<Arc<User>>,
+    may: May,
+}
+
+/// What the visitor may do.
+#[derive(Clone, Default)]
+enum May {
+    #[default]
+    Nothing,
+    These(Arc<Permissions>),
+    /// A superuser may also do what no permission is of.
+    Anything,
+}
+
+impl May {
+    fn has(&self, permission: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::These(own) => own.contains(permission),
+            Self::Anything => true,
+        }
+    }
+
+    fn has_app(&self, app: &str) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::These(own) => own.contains_app(app),
+            Self::Anything => true,
+        }
+    }
+}
+
+/// `perms.app`, `perms.app.codename`, `'app.codename' in perms`: Django's `PermWrapper`.
+struct Perms(May);
+
+impl Object for Perms {
+    fn attribute(&self, name: &str) -> Option<Value> {
+        Some(Value::object(AppPerms { may: self.0.clone(), app: name.to_owned() }))
+    }
+
+    fn display(&self) -> Value {
+        "PermWrapper".into()
+    }
+
+    fn contains(&self, needle: &Value) -> bool {
+        needle.as_str().is_some_and(|name| match name.contains('.') {
+            true => self.0.has(name),
+            false => self.0.has_app(name),
+        })
+    }
+}
+
+/// The permissions of one app: Django's `PermLookupDict`.
+struct AppPerms {
+    may: May,
+    app: String,
+}
+
+impl Object for AppPerms {
+    fn attribute(&self, name: &str) -> Option<Value> {
+        Some(self.may.has(&format!("{}.{name}", self.app)).into())
+    }
+
+    fn display(&self) -> Value {
+        "PermLookupDict".into()
+    }
+
+    fn is_true(&self) -> bool {
+        self.may.has_app(&self.app)
     }
 }
 

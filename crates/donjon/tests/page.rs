@@ -364,3 +364,12 @@ async fn the_request_can_be_asked() {
     let reply = asked(&router, Method::GET, "/page/asked?a=1&a=%3Cb%3E&c=3", "*/*").await;
     assert_eq!(reply.text, "GET &lt;b&gt; /page/asked?a=1&amp;a=%3Cb%3E&amp;c=3 ?c=3&amp;b=x+y");
 }
+
+#[tokio::test]
+async fn perms_and_a_site_s_own_variables() {
+    let source = "{{ site_name }} {% if perms.bank %}app{% endif %}{{ perms.bank.add_transfer }}{% if 'bank.add_transfer' in perms %}in{% endif %}";
+    let templates = PageTemplates::from(Templates::new([("perms", source)]).unwrap());
+    let router = routed(templates.with("site_name", "<Bank>")).await;
+    let mut browser = Browser::new(&router);
+    assert_eq!(browser.get("/page/perms").await.text, "&lt;Bank&gt; False");
+}
