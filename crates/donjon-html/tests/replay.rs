@@ -12,7 +12,7 @@ use donjon_html::template::{
 use donjon_html::{Markup, context, text, truncate};
 
 /// Longer than any linear work of these sizes takes on a slow machine, and far shorter than quadratic work.
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(30);
 
 fn is_quick<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let started = Instant::now();
