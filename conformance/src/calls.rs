@@ -241,7 +241,7 @@ impl Call<'_> {
                 .items()
                 .unwrap_or_default()
                 .iter()
-                .filter_map(|size| u8::try_from(size.integer()?).ok())
+                .filter_map(|size| Some(u8::try_from(size.integer()?).unwrap_or(u8::MAX)))
                 .collect(),
         };
         let mut format = NumberFormat::new(&separator).grouping(&sizes, &thousands);

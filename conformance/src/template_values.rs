@@ -83,7 +83,31 @@ fn pairs(inner: &Value) -> Result<Vec<(Held, Held)>, Unanswered> {
 fn range(inner: &Value) -> Option<Held> {
     let [start, stop, step] = [0, 1, 2].map(|at| inner[at].as_i64());
     let (start, stop, step) = (start?, stop?, usize::try_from(step?).ok()?);
-    Some((start..stop).step_by(step).map(Held::from).collect())
+    Some(Held::object(Range { start, stop, step }))
+}
+
+/// A Python `range`.
+struct Range {
+    start: i64,
+    stop: i64,
+    step: usize,
+}
+
+impl Object for Range {
+    fn attribute(&self, _: &str) -> Option<Held> {
+        None
+    }
+
+    fn display(&self) -> Held {
+        match self.step {
+            1 => format!("range({}, {})", self.start, self.stop).into(),
+            step => format!("range({}, {}, {step})", self.start, self.stop).into(),
+        }
+    }
+
+    fn items(&self) -> Option<Vec<Held>> {
+        Some((self.start..self.stop).step_by(self.step).map(Held::from).collect())
+    }
 }
 
 fn date(text: &str) -> Option<Date> {

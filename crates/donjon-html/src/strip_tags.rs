@@ -50,8 +50,9 @@ impl std::error::Error for Suspicious {}
 /// Whether a long run without `>` opens many tags.
 fn opens_too_often(html: &str) -> bool {
     const LONG: usize = 1000;
-    let opens =
-        |run: &str| run.find('<').and_then(|at| run.get(at..)).unwrap_or_default().len() > LONG;
+    let opens = |run: &str| {
+        run.find('<').and_then(|at| run.get(at..)).unwrap_or_default().len() >= LONG + 2
+    };
     html.split('>').any(|run| opens(run) && run.matches('<').count() >= MAX_STRIP_TAGS_DEPTH)
 }
 
@@ -63,7 +64,22 @@ fn once(html: &str) -> String {
             Piece::Start(..) | Piece::End(_) | Piece::Other => {}
         }
     }
+    drop_open_entity(&mut out, html);
     out
+}
+
+/// Of an entity that has only begun where the text ends, `&a`, Python's parser drops the `&`.
+fn drop_open_entity(out: &mut String, html: &str) {
+    let begun = html.rfind('&').and_then(|at| html.get(at + 1..));
+    let is_one = |name: &str| {
+        name.len() == 1 && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '#')
+    };
+    if begun.is_some_and(is_one) && html.get(html.len() - 2..).is_some_and(|end| out.ends_with(end))
+    {
+        let last = out.pop();
+        out.pop();
+        out.extend(last);
+    }
 }
 
 /// Python's parser gives each entity its semicolon.

@@ -229,3 +229,17 @@ fn fields_have_a_width() {
     }
     assert_eq!(filter("stringformat", "x", Some("99999999s".into())).as_deref(), Some(""));
 }
+
+/// A fragment that was escaped for text is no script: both have the same key.
+#[test]
+fn a_cached_fragment_stands_in_text_only() {
+    let fragment = "{% cache 60 'x' %}{{ v }}{% endcache %}";
+    let load = |page: String| Templates::new([("t.html", format!("{{% load cache %}}{page}"))]);
+    assert!(load(format!("<p>{fragment}</p>")).is_ok());
+    for place in
+        [format!("<script>var a = \"{fragment}\"</script>"), format!("<p title=\"{fragment}\">")]
+    {
+        let errors = load(place).unwrap_err().to_string();
+        assert!(errors.contains("a cached fragment does not fit into"), "{errors}");
+    }
+}

@@ -722,6 +722,17 @@ impl<'t> Linker<'t> {
         node: &Node,
     ) -> Linked {
         let place = position.place(node.at);
+        if matches!(&**capture, Capture::Cache(_))
+            && !matches!(context, Context::Text | Context::Plain)
+        {
+            // A fragment is kept under its name alone: what was escaped for one place must not stand in another.
+            let fault = Fault {
+                at: node.at,
+                message: format!("a cached fragment does not fit into {}", context.words()),
+                hint: "cache what stands in HTML text",
+            };
+            return Err((place.template, fault));
+        }
         let inner = match &**capture {
             Capture::Cache(_) => context,
             _ => captured(context),
