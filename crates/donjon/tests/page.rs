@@ -373,3 +373,11 @@ async fn perms_and_a_site_s_own_variables() {
     let mut browser = Browser::new(&router);
     assert_eq!(browser.get("/page/perms").await.text, "&lt;Bank&gt; False");
 }
+
+#[test]
+fn templates_are_built_into_the_binary() {
+    let embedded = donjon::embed_templates!("tests/templates");
+    let templates = Templates::load(embedded, TemplateOptions::new()).unwrap();
+    assert_eq!(templates.names().collect::<Vec<_>>(), ["a.html", "parts/b.html"]);
+    assert_eq!(templates.render("a.html", &context! {}, &()).unwrap(), "built in");
+}
