@@ -34,7 +34,14 @@ const CSRF_PAGE: &str = "403_csrf.html";
 
 /// Says that a response is a refusal of a room's, and which page may take its place.
 #[derive(Clone, Copy)]
-struct Refusal(Option<&'static str>);
+pub(crate) struct Refusal(Option<&'static str>);
+
+impl Refusal {
+    /// Takes the mark off a response, so that what leaves bears none.
+    pub(crate) fn take<B>(response: &mut Response<B>) -> Option<Self> {
+        response.extensions_mut().remove()
+    }
+}
 
 /// A site's own pages of refusals.
 #[derive(Clone, Default)]
@@ -65,8 +72,8 @@ impl ErrorPages {
     }
 
     /// Rule 3: puts the site's page in the place of a refusal.
-    pub(crate) fn replace<B: From<Bytes>>(&self, response: &mut Response<B>) {
-        let Some(Refusal(own)) = response.extensions_mut().remove::<Refusal>() else { return };
+    pub(crate) fn replace<B: From<Bytes>>(&self, refusal: Refusal, response: &mut Response<B>) {
+        let Refusal(own) = refusal;
         let status = response.status().as_u16();
         let fits = |(name, of, _): &&(&str, u16, Bytes)| match own {
             Some(own) => *name == own,

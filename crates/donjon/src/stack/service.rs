@@ -30,7 +30,7 @@ use crate::host;
 use crate::https::{self, HttpsPolicy};
 use crate::isolation::{self, IsolationPolicy, Readers};
 use crate::messages::{self, MessagesLayer};
-use crate::rejection::{Answer, ErrorPages, refuse};
+use crate::rejection::{Answer, ErrorPages, Refusal, refuse};
 use crate::session::layer::Saving;
 use crate::session::{SessionLayer, SessionPolicy};
 
@@ -279,8 +279,8 @@ impl Passage {
 
     /// Through the rooms on the way out, but for the session, which may have to wait.
     fn leave<R: From<Bytes>>(&mut self, response: &mut Response<R>) {
-        if self.shows_pages {
-            self.rooms.pages.replace(response);
+        if let Some(refusal) = Refusal::take(response).filter(|_| self.shows_pages) {
+            self.rooms.pages.replace(refusal, response);
         }
         let visiting = self.visiting.as_deref();
         let nonce = visiting.and_then(Visiting::used_nonce);
