@@ -134,9 +134,9 @@ impl Linkifier {
         }
         let (local, domain) = word.rsplit_once('@')?;
         let mut address = String::from("mailto:");
-        write_quoted(&mut address, local, "");
+        url::write_quoted(&mut address, local, "");
         address.push('@');
-        write_quoted(&mut address, domain, "");
+        url::write_quoted(&mut address, domain, "");
         Some((address, false))
     }
 }
@@ -309,13 +309,7 @@ fn split_off(text: &str, mark: char) -> (&str, Option<&str>) {
 
 fn requoted(out: &mut String, segment: &str) {
     let decoded = percent_decode_str(segment).decode_utf8_lossy();
-    write_quoted(out, &decoded, "!$&'()*+,;=:/?#[]@~");
-}
-
-fn write_quoted(out: &mut String, text: &str, keep: &str) {
-    url::write_encoded(out, text, |byte| {
-        byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || keep.as_bytes().contains(&byte)
-    });
+    url::write_quoted(out, &decoded, "!$&'()*+,;=:/?#[]@~");
 }
 
 /// Python's `urlencode(parse_qsl(query, keep_blank_values=True))`.
@@ -324,20 +318,17 @@ fn write_query(out: &mut String, query: &str) {
     for (at, pair) in pairs.enumerate() {
         out.push_str(if at == 0 { "" } else { "&" });
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        write_form(out, key);
+        rewrite_form(out, key);
         out.push('=');
-        write_form(out, value);
+        rewrite_form(out, value);
     }
 }
 
-fn write_form(out: &mut String, text: &str) {
+fn rewrite_form(out: &mut String, text: &str) {
     let spaced = text.replace('+', " ");
     let once = percent_decode_str(&spaced).decode_utf8_lossy();
     let twice = percent_decode_str(&once).decode_utf8_lossy();
-    for (at, word) in twice.split(' ').enumerate() {
-        out.push_str(if at == 0 { "" } else { "+" });
-        write_quoted(out, word, "");
-    }
+    url::write_form(out, &twice);
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ fn has_safe_scheme(url: &str) -> bool {
 
 /// Appends `text` percent-encoded (rule 2).
 pub fn write_component(out: &mut String, text: &str) {
-    write_encoded(out, text, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+    write_quoted(out, text, "");
 }
 
 /// Appends `text` as one segment of a path (rule 3).
@@ -50,9 +50,7 @@ pub fn write_segment(out: &mut String, text: &str) {
     if walks(text) {
         out.push_str(super::REFUSED);
     } else {
-        write_encoded(out, text, |byte| {
-            byte.is_ascii_alphanumeric() || b"-._~@+,;=!*$".contains(&byte)
-        });
+        write_quoted(out, text, "@+,;=!*$");
     }
 }
 
@@ -65,23 +63,17 @@ pub fn write_encoded_path(out: &mut String, text: &str) {
     }
     let path = text.trim_start_matches('/');
     (path.len()..text.len()).for_each(|_| out.push_str("%2F"));
-    write_encoded(out, path, |byte| {
-        byte.is_ascii_alphanumeric() || b"-._~@+,;=!*$%/".contains(&byte)
-    });
+    write_quoted(out, path, "@+,;=!*$%/");
 }
 
 /// Appends text that is percent-encoded already, for a query: only what could leave the value is encoded.
 pub fn write_encoded_component(out: &mut String, text: &str) {
-    write_encoded(out, text, |byte| {
-        byte.is_ascii_alphanumeric() || b"-._~%/:@!$*,".contains(&byte)
-    });
+    write_quoted(out, text, "%/:@!$*,");
 }
 
 /// Appends `url`, filtered, with every character encoded that CSS or `srcset` would read as the end of the URL.
 pub fn write_enclosed(out: &mut String, url: &str) {
-    write_encoded(out, &filter(url), |byte| {
-        byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&*+;=%".contains(&byte)
-    });
+    write_quoted(out, &filter(url), ":/?#[]@!$&*+;=%");
 }
 
 /// Appends a list of image candidates, each filtered (rule 5).
@@ -117,11 +109,12 @@ fn walks(text: &str) -> bool {
     text.split(['/', '\\']).any(|segment| segment == "." || segment == "..")
 }
 
-/// Appends `text` with every byte percent-encoded that `keep` does not want.
-pub(crate) fn write_encoded(out: &mut String, text: &str, keep: impl Fn(u8) -> bool) {
+/// Appends `text` percent-encoded, but for `A-Z a-z 0-9 - . _ ~` and the ASCII characters of `keep`: Python's `quote`.
+pub(crate) fn write_quoted(out: &mut String, text: &str, keep: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let is_kept = |byte: u8| b"-._~".contains(&byte) || keep.as_bytes().contains(&byte);
     for byte in text.bytes() {
-        if keep(byte) && byte.is_ascii() {
+        if byte.is_ascii_alphanumeric() || byte.is_ascii() && is_kept(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -131,21 +124,30 @@ pub(crate) fn write_encoded(out: &mut String, text: &str, keep: impl Fn(u8) -> b
     }
 }
 
+/// Appends `text` as a name or value of a form: Python's `quote_plus`.
+pub(crate) fn write_form(out: &mut String, text: &str) {
+    for (at, word) in text.split(' ').enumerate() {
+        out.push_str(if at == 0 { "" } else { "+" });
+        write_quoted(out, word, "");
+    }
+}
+
 /// Percent-encodes what a URI cannot have, and keeps what is encoded: Django's `iri_to_uri`.
 #[must_use]
 pub fn iri_to_uri(iri: &str) -> String {
-    encoded(iri, b"_.-/#%[]=:;$&()+,!?*@'~")
+    quoted(iri, "/#%[]=:;$&()+,!?*@'")
 }
 
 /// Percent-encodes a path that is not encoded yet: Django's `escape_uri_path`.
 #[must_use]
 pub fn escape_uri_path(path: &str) -> String {
-    encoded(path, b"_.-/:@!$&'()*+,;=~")
+    quoted(path, "/:@!$&'()*+,;=")
 }
 
-fn encoded(text: &str, keep: &[u8]) -> String {
+/// [`write_quoted`] as text of its own.
+pub(crate) fn quoted(text: &str, keep: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    write_encoded(&mut out, text, |byte| byte.is_ascii_alphanumeric() || keep.contains(&byte));
+    write_quoted(&mut out, text, keep);
     out
 }
 

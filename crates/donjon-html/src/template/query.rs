@@ -61,9 +61,9 @@ impl QueryString {
         let pairs = self.0.iter().flat_map(|(key, values)| values.iter().map(move |v| (key, v)));
         for (at, (key, value)) in pairs.enumerate() {
             out.push_str(if at == 0 { "" } else { "&" });
-            write_form(&mut out, key);
+            url::write_form(&mut out, key);
             out.push('=');
-            write_form(&mut out, value);
+            url::write_form(&mut out, value);
         }
         out
     }
@@ -98,9 +98,9 @@ pub fn urlencode(query: &Value, sequences: Sequences) -> Result<String, String> 
                 ));
             }
             out.push_str(if out.is_empty() { "" } else { "&" });
-            write_form(&mut out, &key.text());
+            url::write_form(&mut out, &key.text());
             out.push('=');
-            write_form(&mut out, &value.text());
+            url::write_form(&mut out, &value.text());
         }
     }
     Ok(out)
@@ -113,14 +113,4 @@ pub enum Sequences {
     Printed,
     /// Its key is repeated: Django's `doseq`.
     Repeated,
-}
-
-/// Python's `quote_plus`.
-fn write_form(out: &mut String, text: &str) {
-    for (at, word) in text.split(' ').enumerate() {
-        out.push_str(if at == 0 { "" } else { "+" });
-        url::write_encoded(out, word, |byte| {
-            byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte)
-        });
-    }
 }

@@ -68,11 +68,7 @@ fn linebreaksbr(value: &Value, _: Option<&Value>, env: &Env<'_>) -> Result {
 }
 
 fn iriencode(value: &Value, _: Option<&Value>, _: &Env<'_>) -> Result {
-    let mut out = String::new();
-    url::write_encoded(&mut out, &value.text(), |byte| {
-        byte.is_ascii_alphanumeric() || b"_.-/#%[]=:;$&()+,!?*@'~".contains(&byte)
-    });
-    Ok(out.into())
+    Ok(url::iri_to_uri(&value.text()).into())
 }
 
 fn linkifier(value: &Value, env: &Env<'_>) -> Linkifier {
@@ -94,10 +90,5 @@ fn urlizetrunc(value: &Value, arg: Option<&Value>, env: &Env<'_>) -> Result {
 }
 
 fn urlencode(value: &Value, arg: Option<&Value>, _: &Env<'_>) -> Result {
-    let keep = text_or(arg, "/");
-    let mut out = String::new();
-    url::write_encoded(&mut out, &value.text(), |byte| {
-        byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || keep.as_bytes().contains(&byte)
-    });
-    Ok(out.into())
+    Ok(url::quoted(&value.text(), &text_or(arg, "/")).into())
 }
