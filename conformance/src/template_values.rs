@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use donjon_html::Markup;
 use donjon_html::template::{
-    Call, Date, DateTime, Decimal, Duration, LookupError, Map, Object, Time, TimeZone,
+    Call, Date, DateTime, Decimal, Duration, LookupError, Map, Object, QueryDict, Time, TimeZone,
     Value as Held,
 };
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ fn special(kind: &str, inner: &Value, described: &Value) -> Result<Held, Unanswe
         }
         "$tz" => zone(inner).map(Held::from),
         "$dict" => Some(Held::object(Pairs::new(pairs(inner)?))),
-        "$querydict" => Some(Held::object(Query::parse(text))),
+        "$querydict" => Some(Held::object(QueryDict::parse(text))),
         "$callable" => Some(Held::object(Callable(inner.clone()))),
         "$object" => Some(Held::object(Described(inner.clone()))),
         "$template" => {
@@ -223,44 +223,6 @@ impl Object for Pairs {
 
     fn items(&self) -> Option<Vec<Held>> {
         Some(self.0.iter().map(|(key, _)| key.clone()).collect())
-    }
-}
-
-/// A `QueryDict`.
-pub struct Query(Vec<(String, Vec<String>)>);
-
-impl Query {
-    /// Reads a query string.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let mut lists: Vec<(String, Vec<String>)> = Vec::new();
-        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
-            match lists.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, values)) => values.push(value.into_owned()),
-                None => lists.push((key.into_owned(), vec![value.into_owned()])),
-            }
-        }
-        Self(lists)
-    }
-}
-
-impl Object for Query {
-    fn attribute(&self, name: &str) -> Option<Held> {
-        let pair = |key: &String, value: Held| Held::Tuple([key.as_str().into(), value].into());
-        let last = |values: &Vec<String>| Held::from(values.last().cloned());
-        match name {
-            "lists" => Some(self.0.iter().map(|(k, v)| pair(k, v.clone().into())).collect()),
-            "items" => Some(self.0.iter().map(|(k, v)| pair(k, last(v))).collect()),
-            _ => self.0.iter().find(|(key, _)| key == name).map(|(_, values)| last(values)),
-        }
-    }
-
-    fn display(&self) -> Held {
-        "<QueryDict>".into()
-    }
-
-    fn is_true(&self) -> bool {
-        !self.0.is_empty()
     }
 }
 

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use donjon_html::locale::{Catalogue, FormatName, Formats, LocaleSettings};
 use donjon_html::template::{
-    Autoescape, Env, FragmentCache, Map, Now, Surroundings, TemplateOptions, Templates, TimeZone,
-    Value as Held, call_filter,
+    Autoescape, Env, FragmentCache, Map, Now, QueryDict, Surroundings, TemplateOptions, Templates,
+    TimeZone, Value as Held, call_filter,
 };
 use serde_json::{Value, json};
 
 use crate::case::{Answer, Case, FAILED, Unanswered, list};
-use crate::template_values::{Query, context, described, held, template_name, zone};
+use crate::template_values::{context, described, held, template_name, zone};
 
 /// The name of a template that was compiled from a string.
 const UNNAMED: &str = "(unnamed)";
@@ -327,7 +327,7 @@ impl Surroundings for Around<'_> {
                 let path = request["path"].as_str().unwrap_or("/");
                 Some(
                     Map::from_iter([
-                        ("GET", Held::object(Query::parse(query))),
+                        ("GET", Held::object(QueryDict::parse(query))),
                         ("path", path.into()),
                     ])
                     .into(),

@@ -58,7 +58,7 @@ pub use loader::{
 pub use map::{Key, Map};
 pub(crate) use number::write_python as write_float;
 pub use parser::MAX_NESTING;
-pub use query::{Sequences, urlencode};
+pub use query::{MAX_FIELDS, QueryDict, Sequences, urlencode};
 pub use render::{Limits, MAX_INCLUDES, MAX_OUTPUT, MAX_STEPS, RenderError};
 pub use serialize::SerializeError;
 pub(crate) use value::Repr;

@@ -18,7 +18,6 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,8 +35,8 @@ use donjon_core::visit::{Words, offer, word};
 use donjon_html::Markup;
 use donjon_html::escape::format_html;
 use donjon_html::template::{
-    LiveTemplates, LoadError, LoadingError, Object, RenderError, Sequences, Surroundings,
-    Templates, Value, Variables, urlencode,
+    LiveTemplates, LoadError, LoadingError, Object, QueryDict, RenderError, Surroundings,
+    Templates, Value, Variables,
 };
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -440,69 +439,13 @@ impl Object for Asked {
             "method" => self.method.as_str().into(),
             "path" => self.uri.path().into(),
             "get_full_path" => self.uri.path_and_query().map_or("/", |full| full.as_str()).into(),
-            "GET" => Value::object(Query::parse(self.uri.query().unwrap_or_default())),
+            "GET" => Value::object(QueryDict::parse(self.uri.query().unwrap_or_default())),
             _ => return None,
         })
     }
 
     fn display(&self) -> Value {
         format!("<Request: {} '{}'>", self.method, self.uri.path()).into()
-    }
-}
-
-/// The most fields of a query that a template sees.
-const MAX_FIELDS: usize = 1000;
-
-/// The query of a request: Django's `QueryDict`.
-struct Query(Vec<(String, Vec<String>)>);
-
-impl Query {
-    fn parse(text: &str) -> Self {
-        let mut places = HashMap::new();
-        let mut lists: Vec<(String, Vec<String>)> = Vec::new();
-        for (key, value) in form_urlencoded::parse(text.as_bytes()).take(MAX_FIELDS) {
-            let at = *places.entry(key.clone().into_owned()).or_insert(lists.len());
-            match lists.get_mut(at) {
-                Some((_, values)) => values.push(value.into_owned()),
-                None => lists.push((key.into_owned(), vec![value.into_owned()])),
-            }
-        }
-        Self(lists)
-    }
-
-    fn pairs(&self, value: impl Fn(&Vec<String>) -> Value) -> Value {
-        let pair = |(key, values): &(String, Vec<String>)| {
-            Value::Tuple([key.as_str().into(), value(values)].into())
-        };
-        self.0.iter().map(pair).collect()
-    }
-}
-
-impl Object for Query {
-    fn attribute(&self, name: &str) -> Option<Value> {
-        let last = |values: &Vec<String>| Value::from(values.last().cloned());
-        let found = self.0.iter().find(|(key, _)| key == name);
-        match name {
-            _ if found.is_some() => found.map(|(_, values)| last(values)),
-            "lists" => Some(self.pairs(|values| values.clone().into())),
-            "items" => Some(self.pairs(last)),
-            "urlencode" => urlencode(&Value::object(Self(self.0.clone())), Sequences::Repeated)
-                .ok()
-                .map(Value::from),
-            _ => None,
-        }
-    }
-
-    fn display(&self) -> Value {
-        let pair = |(key, values): &(String, Vec<String>)| {
-            format!("{:?}: {:?}", Value::from(key), Value::from(values.clone()))
-        };
-        format!("<QueryDict: {{{}}}>", self.0.iter().map(pair).collect::<Vec<_>>().join(", "))
-            .into()
-    }
-
-    fn items(&self) -> Option<Vec<Value>> {
-        Some(self.0.iter().map(|(key, _)| key.into()).collect())
     }
 }
 

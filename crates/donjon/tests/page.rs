@@ -366,6 +366,14 @@ async fn the_request_can_be_asked() {
 }
 
 #[tokio::test]
+async fn a_query_may_have_fields_named_like_methods() {
+    let page = "{% autoescape off %}{% querystring page=2 %}{% endautoescape %}";
+    let router = routed(Templates::new([("asked", page)]).unwrap()).await;
+    let reply = asked(&router, Method::GET, "/page/asked?lists=x&items=y&page=1", "*/*").await;
+    assert_eq!(reply.text, "?lists=x&items=y&page=2");
+}
+
+#[tokio::test]
 async fn perms_and_a_site_s_own_variables() {
     let source = "{{ site_name }} {% if perms.bank %}app{% endif %}{{ perms.bank.add_transfer }}{% if 'bank.add_transfer' in perms %}in{% endif %}";
     let templates = PageTemplates::from(Templates::new([("perms", source)]).unwrap());

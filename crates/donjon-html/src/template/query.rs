@@ -2,24 +2,59 @@
 //!
 //! 1. Keys and values are form-encoded; a key that is set again keeps its place.
 
-use super::value::Value;
+use std::collections::HashMap;
+
+use super::value::{Object, Value};
 use crate::escape::url;
 
-/// Keys, each with its values, in the order in which they came: Django's `QueryDict`.
-#[derive(Default)]
-pub(crate) struct QueryString(Vec<(String, Vec<String>)>);
+/// The most fields of a query that a template sees: Django's `DATA_UPLOAD_MAX_NUMBER_FIELDS`.
+pub const MAX_FIELDS: usize = 1000;
 
-impl QueryString {
-    /// Sets what a mapping has: a `dict`, or something with Django's `lists`.
+/// The query of a request, keys in the order in which they came, each with its values: Django's `QueryDict`.
+///
+/// ```
+/// use donjon_html::template::{Object, QueryDict};
+///
+/// let query = QueryDict::parse("tag=a&tag=b+c");
+/// assert_eq!(query.attribute("tag"), Some("b c".into()));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct QueryDict {
+    lists: Vec<(String, Vec<String>)>,
+    places: HashMap<String, usize>,
+}
+
+impl QueryDict {
+    /// Reads a query string, without its `?`: at most [`MAX_FIELDS`] of its fields.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut query = Self::default();
+        for (key, value) in form_urlencoded::parse(text.as_bytes()).take(MAX_FIELDS) {
+            query.values(&key).push(value.into_owned());
+        }
+        query
+    }
+
+    /// The values of a key, which is added if it is new.
+    fn values(&mut self, key: &str) -> &mut Vec<String> {
+        let at = match self.places.get(key) {
+            Some(&at) => at,
+            None => {
+                self.places.insert(key.to_owned(), self.lists.len());
+                self.lists.push((key.to_owned(), Vec::new()));
+                self.lists.len() - 1
+            }
+        };
+        &mut self.lists[at].1
+    }
+
+    /// Sets what a mapping has.
     pub(crate) fn update(&mut self, mapping: &Value) -> Result<(), String> {
         let pairs = match mapping {
-            Value::Object(object) => {
-                object.attribute("lists").or_else(|| object.attribute("items"))
-            }
-            Value::Map(_) => mapping.step("items").map(std::borrow::Cow::into_owned),
+            Value::Object(_) | Value::Map(_) => pairs(mapping),
             _ => None,
         };
-        let pairs = pairs.and_then(|pairs| pairs.items()).ok_or_else(|| {
+        let pairs = pairs.ok_or_else(|| {
             format!(
                 "querystring requires mappings for positional arguments (got {mapping:?} instead)."
             )
@@ -37,8 +72,11 @@ impl QueryString {
 
     /// Sets one key: to a value, to several, or, with `None`, to nothing.
     pub(crate) fn set(&mut self, key: &str, value: &Value) {
-        let values: Vec<String> = match value {
-            Value::None => return self.0.retain(|(known, _)| known != key),
+        if let Value::None = value {
+            let at = self.places.remove(key);
+            return at.into_iter().for_each(|at| self.lists[at].1.clear());
+        }
+        *self.values(key) = match value {
             text if text.as_str().is_some() => vec![text.text().into_owned()],
             other => match other.items() {
                 Some(items) => items
@@ -49,24 +87,72 @@ impl QueryString {
                 None => vec![other.text().into_owned()],
             },
         };
-        match self.0.iter_mut().find(|(known, _)| known == key) {
-            Some((_, old)) => *old = values,
-            None => self.0.push((key.to_owned(), values)),
-        }
     }
 
-    /// The text behind the path: it always begins with `?`.
-    pub(crate) fn into_text(self) -> String {
-        let mut out = String::from("?");
-        let pairs = self.0.iter().flat_map(|(key, values)| values.iter().map(move |v| (key, v)));
-        for (at, (key, value)) in pairs.enumerate() {
-            out.push_str(if at == 0 { "" } else { "&" });
-            url::write_form(&mut out, key);
-            out.push('=');
-            url::write_form(&mut out, value);
+    /// As text, form-encoded.
+    pub(crate) fn encode(&self) -> String {
+        let mut out = String::new();
+        for (key, values) in &self.lists {
+            values.iter().for_each(|value| write_pair(&mut out, key, value));
         }
         out
     }
+
+    fn pairs_with(&self, value: impl Fn(&Vec<String>) -> Value) -> Value {
+        let pair = |(key, values): &(String, Vec<String>)| {
+            Value::Tuple([key.as_str().into(), value(values)].into())
+        };
+        self.lists.iter().map(pair).collect()
+    }
+}
+
+fn last(values: &[String]) -> Value {
+    values.last().cloned().into()
+}
+
+impl Object for QueryDict {
+    fn attribute(&self, name: &str) -> Option<Value> {
+        match (self.places.get(name), name) {
+            (Some(&at), _) => self.lists.get(at).map(|(_, values)| last(values)),
+            (None, "lists") => self.pairs(),
+            (None, "items") => Some(self.pairs_with(|values| last(values))),
+            (None, "urlencode") => Some(self.encode().into()),
+            (None, _) => None,
+        }
+    }
+
+    fn pairs(&self) -> Option<Value> {
+        Some(self.pairs_with(|values| values.clone().into()))
+    }
+
+    fn display(&self) -> Value {
+        let pair = |(key, values): &(String, Vec<String>)| {
+            format!("{:?}: {:?}", Value::from(key), Value::from(values.clone()))
+        };
+        format!("<QueryDict: {{{}}}>", self.lists.iter().map(pair).collect::<Vec<_>>().join(", "))
+            .into()
+    }
+
+    fn items(&self) -> Option<Vec<Value>> {
+        Some(self.lists.iter().map(|(key, _)| key.into()).collect())
+    }
+}
+
+/// What a mapping has, in pairs; other values are taken for pairs themselves.
+fn pairs(value: &Value) -> Option<std::sync::Arc<[Value]>> {
+    match value {
+        Value::Object(object) => object.pairs()?.items(),
+        Value::Map(_) => value.step("items")?.items(),
+        other => other.items(),
+    }
+}
+
+/// Appends one field of a form: rule 1.
+fn write_pair(out: &mut String, key: &str, value: &str) {
+    out.push_str(if out.is_empty() { "" } else { "&" });
+    url::write_form(out, key);
+    out.push('=');
+    url::write_form(out, value);
 }
 
 /// Form-encodes a mapping, or a list of pairs; with [`Sequences::Repeated`] a list repeats its key. Django's
@@ -76,12 +162,7 @@ impl QueryString {
 ///
 /// What is wrong, if the value has no pairs, or a value is `None`.
 pub fn urlencode(query: &Value, sequences: Sequences) -> Result<String, String> {
-    let pairs = match query {
-        Value::Object(object) => object.attribute("lists").or_else(|| object.attribute("items")),
-        Value::Map(_) => query.step("items").map(std::borrow::Cow::into_owned),
-        other => Some(other.clone()),
-    };
-    let pairs = pairs.and_then(|pairs| pairs.items()).ok_or("there are no pairs to encode")?;
+    let pairs = pairs(query).ok_or("there are no pairs to encode")?;
     let mut out = String::new();
     for pair in pairs.iter() {
         let pair = pair.items().unwrap_or_default();
@@ -97,10 +178,7 @@ pub fn urlencode(query: &Value, sequences: Sequences) -> Result<String, String> 
                     key.text()
                 ));
             }
-            out.push_str(if out.is_empty() { "" } else { "&" });
-            url::write_form(&mut out, &key.text());
-            out.push('=');
-            url::write_form(&mut out, &value.text());
+            write_pair(&mut out, &key.text(), &value.text());
         }
     }
     Ok(out)

@@ -134,6 +134,12 @@ pub trait Object: Send + Sync {
         None
     }
 
+    /// The pairs of a mapping, for `{% querystring %}` and `urlencode`: of each key and its value, or the list of its
+    /// values. By default what the attribute `lists` or `items` has.
+    fn pairs(&self) -> Option<Value> {
+        self.attribute("lists").or_else(|| self.attribute("items"))
+    }
+
     /// The number of items.
     fn length(&self) -> Option<usize> {
         self.items().map(|items| items.len())

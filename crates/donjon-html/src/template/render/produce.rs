@@ -15,7 +15,7 @@ use crate::template::group::groups;
 use crate::template::library::{Action, Arguments, TagContext};
 use crate::template::lorem;
 use crate::template::print::write;
-use crate::template::query::QueryString;
+use crate::template::query::QueryDict;
 use crate::template::tag::{
     Bindings, BlockTranslate, Called, Cycle, LanguageQuestion, Message, Producer, Regroup,
     Translate, UrlCall,
@@ -237,7 +237,7 @@ impl<'a> Renderer<'a> {
         named: &'a Bindings,
         escape: Autoescape,
     ) -> Result<Value, String> {
-        let mut query = QueryString::default();
+        let mut query = QueryDict::default();
         let mappings = match mappings {
             [] => vec![self.request_query()?],
             given => self.values(given, escape)?,
@@ -248,7 +248,7 @@ impl<'a> Renderer<'a> {
         for (name, value) in self.named(named, escape)? {
             query.set(&name, &value);
         }
-        Ok(query.into_text().into())
+        Ok(format!("?{}", query.encode()).into())
     }
 
     fn request_query(&self) -> Result<Value, String> {
