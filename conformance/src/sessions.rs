@@ -51,7 +51,10 @@ pub async fn answer(case: &Case) -> Answer {
 }
 
 fn codec(case: &Case) -> Result<SessionCodec, Unanswered> {
-    Ok(SessionCodec::new(&case.keys()?).salt(case.text("salt")?).clock(case.clock()))
+    Ok(SessionCodec::new(&case.keys()?)
+        .salt(case.text("salt")?)
+        .compress(Compress::WhereShorter)
+        .clock(case.clock()))
 }
 
 fn failed() -> Value {

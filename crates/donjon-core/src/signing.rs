@@ -12,7 +12,7 @@
 //! 5. [`TimestampSigner`] adds the second of signing in base 62 and refuses what is older than the
 //!    age that the reader allows.
 //! 6. [`dumps`](TimestampSigner::dumps) and [`loads`](TimestampSigner::loads) sign JSON, in base64
-//!    and, where that is shorter, compressed. What comes in is limited to [`MAX_SIGNED`] bytes, what
+//!    and, where that is [wanted](Compress), compressed. What comes in is limited to [`MAX_SIGNED`] bytes, what
 //!    it decompresses to, to [`MAX_PAYLOAD`].
 //!
 //! Spec: Django's `django/core/signing.py` and `django/utils/crypto.py`.
@@ -341,9 +341,15 @@ impl Signer {
 pub enum Compress {
     /// Never.
     Never,
-    /// Where that is shorter.
+    /// Where that is shorter. Django: `compress=True`.
     WhereShorter,
+    /// Where that is shorter and the payload longer than [`LONG_PAYLOAD`] bytes: to unpack a short one costs more than
+    /// all else that is done with it.
+    WhereLong,
 }
+
+/// The shortest payload, in bytes, that is worth the time to compress it.
+pub const LONG_PAYLOAD: usize = 1024;
 
 /// Signs text and the time of signing. Django: `TimestampSigner`.
 #[derive(Clone, Debug)]
@@ -476,12 +482,14 @@ impl From<Signer> for TimestampSigner {
 }
 
 fn wrap(payload: &[u8], compress: Compress) -> String {
-    match compress {
-        Compress::WhereShorter => match shorter(payload) {
-            Some(packed) => [".", &Base64UrlUnpadded::encode_string(&packed)].concat(),
-            None => Base64UrlUnpadded::encode_string(payload),
-        },
-        Compress::Never => Base64UrlUnpadded::encode_string(payload),
+    let packed = match compress {
+        Compress::WhereLong if payload.len() <= LONG_PAYLOAD => None,
+        Compress::WhereShorter | Compress::WhereLong => shorter(payload),
+        Compress::Never => None,
+    };
+    match packed {
+        Some(packed) => [".", &Base64UrlUnpadded::encode_string(&packed)].concat(),
+        None => Base64UrlUnpadded::encode_string(payload),
     }
 }
 

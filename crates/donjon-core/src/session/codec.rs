@@ -9,7 +9,10 @@ use crate::signing::{Compress, SigningError, TimestampSigner};
 
 /// Turns a session's values into the text of Django's `session_data` column and back.
 #[derive(Clone, Debug)]
-pub struct SessionCodec(TimestampSigner);
+pub struct SessionCodec {
+    signer: TimestampSigner,
+    compress: Compress,
+}
 
 /// A row that is not to be believed: garbage, or signed with a key that is not ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,19 +36,27 @@ impl SessionCodec {
     /// A codec with these keys and [`SessionCodec::SALT`].
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
-        Self(TimestampSigner::new(keys).salt(Self::SALT))
+        let signer = TimestampSigner::new(keys).salt(Self::SALT);
+        Self { signer, compress: Compress::WhereLong }
     }
 
     /// Takes another salt, as a subclass of Django's engines has.
     #[must_use]
     pub fn salt(self, salt: impl Into<String>) -> Self {
-        Self(self.0.salt(salt))
+        Self { signer: self.signer.salt(salt), ..self }
     }
 
     /// Reads the time from `clock`.
     #[must_use]
     pub fn clock(self, clock: Clock) -> Self {
-        Self(self.0.clock(clock))
+        Self { signer: self.signer.clock(clock), ..self }
+    }
+
+    /// Compresses what it writes more or less eagerly than [`Compress::WhereLong`], which is the default. Django's
+    /// engines compress [where that is shorter](Compress::WhereShorter). Either reads what the other wrote.
+    #[must_use]
+    pub fn compress(self, compress: Compress) -> Self {
+        Self { compress, ..self }
     }
 
     /// The values as signed text.
@@ -53,7 +64,7 @@ impl SessionCodec {
     /// # Errors
     /// [`SigningError::Malformed`], which the values rule out: all of them are JSON.
     pub fn encode(&self, data: &SessionData) -> Result<String, SigningError> {
-        Ok(self.0.sign_payload(&data.to_json()?, Compress::WhereShorter))
+        Ok(self.signer.sign_payload(&data.to_json()?, self.compress))
     }
 
     /// The values back from signed text.
@@ -61,7 +72,7 @@ impl SessionCodec {
     /// # Errors
     /// [`SuspiciousSession`]: Django then logs it and goes on with an empty session.
     pub fn decode(&self, text: &str) -> Result<SessionData, SuspiciousSession> {
-        let payload = self.0.unsign_payload(text, None).map_err(SuspiciousSession)?;
+        let payload = self.signer.unsign_payload(text, None).map_err(SuspiciousSession)?;
         SessionData::from_payload(&payload).map_err(SuspiciousSession)
     }
 
@@ -70,7 +81,8 @@ impl SessionCodec {
     /// # Errors
     /// As [`SessionCodec::decode`].
     pub fn decode_dated(&self, text: &str) -> Result<(SessionData, UnixTime), SuspiciousSession> {
-        let (payload, signed_at) = self.0.unsign_dated_payload(text).map_err(SuspiciousSession)?;
+        let (payload, signed_at) =
+            self.signer.unsign_dated_payload(text).map_err(SuspiciousSession)?;
         let data = SessionData::from_payload(&payload).map_err(SuspiciousSession)?;
         Ok((data, signed_at))
     }
@@ -96,6 +108,19 @@ mod tests {
         let user: Option<String> =
             codec().decode(compressed).unwrap().value("_auth_user_id").unwrap();
         assert_eq!(user.as_deref(), Some("1"));
+        let data = codec().decode(compressed).unwrap();
+        let short = codec().encode(&data).unwrap();
+        assert!(!short.starts_with('.') && codec().decode(&short).unwrap() == data);
+        let packed = codec().compress(Compress::WhereShorter).encode(&data).unwrap();
+        assert!(packed.starts_with('.') && codec().decode(&packed).unwrap() == data);
+    }
+
+    #[test]
+    fn rule_5_long_rows_are_compressed() {
+        let data = SessionData::from_json(format!("{{\"a\":\"{}\"}}", "b".repeat(1024)).as_bytes());
+        let row = codec().encode(data.as_ref().unwrap()).unwrap();
+        assert!(row.starts_with('.') && row.len() < 128, "{row}");
+        assert_eq!(codec().decode(&row).unwrap(), data.unwrap());
     }
 
     #[test]

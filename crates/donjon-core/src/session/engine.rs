@@ -10,6 +10,7 @@ use super::{
 use crate::clock::{Clock, UnixTime};
 use crate::event::Event;
 use crate::secret::Keys;
+use crate::signing::Compress;
 
 /// How often another key is drawn for a new session: two clashes of 165 random bits mean that the
 /// randomness or the store is broken.
@@ -162,7 +163,10 @@ impl CookieSessions {
     /// `clock`.
     #[must_use]
     pub fn new(keys: &Keys, cookie_name: &str, clock: Clock) -> Self {
-        let codec = SessionCodec::new(keys).salt(SessionCodec::COOKIE_SALT).clock(clock);
+        let codec = SessionCodec::new(keys)
+            .salt(SessionCodec::COOKIE_SALT)
+            .compress(Compress::WhereShorter)
+            .clock(clock);
         Self { codec, room: Self::MAX_BYTES.saturating_sub(cookie_name.len()) }
     }
 

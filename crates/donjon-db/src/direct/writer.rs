@@ -1,8 +1,10 @@
 //! Writing, one thread for all.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::{BUSY_TIMEOUT, DbError};
+use crate::{BUSY_TIMEOUT, DbError, DbErrorKind};
 
 /// How many writes go into one transaction.
 pub(super) const MAX_BATCH: usize = 64;
@@ -20,6 +22,12 @@ pub(super) const MAX_WAITING: usize = 4_096;
 
 /// How long a write waits for its turn and its end.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(6);
+
+/// After how many transactions what is in the log moves to the database.
+const CHECKPOINT_AFTER: usize = 256;
+
+/// Moves what no reader needs to be in the log.
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// A write to the table of sessions.
 #[derive(Clone)]
@@ -49,25 +57,38 @@ struct Order {
     answer: oneshot::Sender<Result<Outcome, DbError>>,
 }
 
-/// Hands writes to the thread, which ends when this is dropped.
-pub(super) struct Writer(SyncSender<Order>);
+/// Writes in place, or hands the write to the thread, which ends when this is dropped.
+pub(super) struct Writer {
+    desk: Arc<Desk>,
+    orders: SyncSender<Order>,
+}
 
 impl Writer {
     pub(super) fn start(path: &Path) -> Result<Self, DbError> {
-        let connection = open(path).map_err(|error| DbError::from_sqlite(&error))?;
-        let (sender, orders) = sync_channel(MAX_WAITING);
+        let desk = Arc::new(Desk::open(path).map_err(|error| DbError::from_sqlite(&error))?);
+        let (orders, ordered) = sync_channel(MAX_WAITING);
+        let working = Arc::clone(&desk);
         thread::Builder::new()
             .name("donjon-sqlite".to_owned())
-            .spawn(move || work(connection, &orders))
+            .spawn(move || working.work(&ordered))
             .map_err(|error| DbError::no_thread(&error))?;
-        Ok(Self(sender))
+        Ok(Self { desk, orders })
     }
 
     pub(super) async fn write(&self, write: Write) -> Result<Outcome, DbError> {
+        match self.desk.write_at_once(&write) {
+            Some(outcome) => outcome,
+            None => self.order(write).await,
+        }
+    }
+
+    async fn order(&self, write: Write) -> Result<Outcome, DbError> {
         let (answer, answered) = oneshot::channel();
-        match self.0.try_send(Order { write, answer }) {
+        self.desk.waiting.fetch_add(1, Ordering::Relaxed);
+        match self.orders.try_send(Order { write, answer }) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.desk.waiting.fetch_sub(1, Ordering::Relaxed);
                 return Err(DbError::overloaded());
             }
         }
@@ -84,24 +105,82 @@ impl fmt::Debug for Writer {
     }
 }
 
+/// Where all write: at one connection, one at a time.
+struct Desk {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+    /// How many wait for the thread.
+    waiting: AtomicUsize,
+    /// How many transactions the log has taken since the last checkpoint.
+    commits: AtomicUsize,
+}
+
+impl Desk {
+    fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Mutex::new(open(path)?);
+        let (waiting, commits) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Ok(Self { path: path.to_owned(), connection, waiting, commits })
+    }
+
+    /// Writes, if nobody has to be waited for; `None` if it is the thread's turn.
+    fn write_at_once(&self, write: &Write) -> Option<Result<Outcome, DbError>> {
+        let is_full = self.commits.load(Ordering::Relaxed) >= CHECKPOINT_AFTER;
+        if is_full || self.waiting.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        let connection = self.connection.try_lock().ok()?;
+        connection.busy_timeout(Duration::ZERO).ok()?;
+        // One statement that writes is a transaction that begins as one.
+        match act(&connection, write) {
+            Ok(outcome) => {
+                self.commits.fetch_add(1, Ordering::Relaxed);
+                Some(Ok(outcome))
+            }
+            Err(error) => match DbError::from_sqlite(&error) {
+                locked if locked.kind() == DbErrorKind::Locked => None,
+                error => Some(Err(error)),
+            },
+        }
+    }
+
+    /// Writes what is ordered until nobody can order any more.
+    fn work(&self, orders: &Receiver<Order>) {
+        while let Ok(first) = orders.recv() {
+            let more = std::iter::from_fn(|| orders.try_recv().ok());
+            let taken: Vec<_> = std::iter::once(first).chain(more.take(MAX_BATCH - 1)).collect();
+            let count = taken.len();
+            let waits = |order: &Order| !order.answer.is_closed();
+            let batch: Vec<_> = taken.into_iter().filter(waits).collect();
+            let outcomes = self.write_all(&batch);
+            self.waiting.fetch_sub(count, Ordering::Relaxed);
+            answer(batch, outcomes);
+        }
+    }
+
+    fn write_all(&self, batch: &[Order]) -> rusqlite::Result<Vec<Outcome>> {
+        let mut connection = self.connection.lock().or_else(|poisoned| {
+            // The connection of somebody who panicked is made anew.
+            let mut connection = poisoned.into_inner();
+            *connection = open(&self.path)?;
+            self.connection.clear_poison();
+            Ok::<_, rusqlite::Error>(connection)
+        })?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        if self.commits.fetch_add(1, Ordering::Relaxed) >= CHECKPOINT_AFTER {
+            self.commits.store(0, Ordering::Relaxed);
+            // What can't be moved to the database now stays in the log until the next time.
+            let _ = connection.query_row(CHECKPOINT, [], |_| Ok(()));
+        }
+        written(&mut connection, batch)
+    }
+}
+
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
-}
-
-/// Writes until nobody can order any more.
-fn work(mut connection: Connection, orders: &Receiver<Order>) {
-    while let Ok(first) = orders.recv() {
-        let more = std::iter::from_fn(|| orders.try_recv().ok());
-        let waits = |order: &Order| !order.answer.is_closed();
-        let batch: Vec<_> =
-            std::iter::once(first).chain(more.take(MAX_BATCH - 1)).filter(waits).collect();
-        let outcomes = written(&mut connection, &batch);
-        answer(batch, outcomes);
-    }
 }
 
 /// Tells everybody of the batch.
@@ -165,7 +244,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::DbErrorKind;
 
     const TABLE: &str = "CREATE TABLE django_session (\
                          session_key TEXT NOT NULL PRIMARY KEY, session_data TEXT NOT NULL, \
@@ -173,11 +251,21 @@ mod tests {
 
     type Answer = oneshot::Receiver<Result<Outcome, DbError>>;
 
-    fn table() -> (TempDir, Connection) {
+    fn table() -> (TempDir, Desk) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("site.sqlite3");
-        Connection::open(&path).unwrap().execute(TABLE, []).unwrap();
-        (folder, open(&path).unwrap())
+        let other = Connection::open(&path).unwrap();
+        other.pragma_update(None, "journal_mode", "WAL").unwrap();
+        other.execute(TABLE, []).unwrap();
+        (folder, Desk::open(&path).unwrap())
+    }
+
+    fn other(folder: &TempDir) -> Connection {
+        Connection::open(folder.path().join("site.sqlite3")).unwrap()
+    }
+
+    fn count(connection: &Connection) -> u32 {
+        connection.query_row("SELECT count(*) FROM django_session", [], |row| row.get(0)).unwrap()
     }
 
     fn create(key: &str, data: &str) -> Write {
@@ -196,9 +284,10 @@ mod tests {
     }
 
     /// Does all that was ordered, in one batch, as the thread does.
-    fn done(connection: Connection, (sender, orders): (SyncSender<Order>, Receiver<Order>)) {
+    fn done(desk: &Desk, (sender, orders): (SyncSender<Order>, Receiver<Order>)) {
         drop(sender);
-        work(connection, &orders);
+        desk.waiting.store(usize::MAX, Ordering::Relaxed);
+        desk.work(&orders);
     }
 
     fn outcome(mut answer: Answer) -> Result<Outcome, DbErrorKind> {
@@ -207,7 +296,7 @@ mod tests {
 
     #[test]
     fn rule_4_a_batch_is_done_in_order() {
-        let (_folder, connection) = table();
+        let (_folder, desk) = table();
         let channel = sync_channel(MAX_WAITING);
         let answers = [
             (create("a", "1"), Outcome::Done),
@@ -220,7 +309,7 @@ mod tests {
             (Write::Delete { key: "a".into() }, Outcome::None),
         ]
         .map(|(write, expected)| (order(&channel.0, write), expected));
-        done(connection, channel);
+        done(&desk, channel);
         for (answer, expected) in answers {
             assert_eq!(outcome(answer), Ok(expected));
         }
@@ -228,13 +317,13 @@ mod tests {
 
     #[test]
     fn rule_4_who_has_gone_before_the_turn_came_has_written_nothing() {
-        let (folder, connection) = table();
+        let (folder, desk) = table();
         let channel = sync_channel(MAX_WAITING);
         let stays = order(&channel.0, create("stays", ""));
         drop(order(&channel.0, create("gone", "")));
-        done(connection, channel);
+        done(&desk, channel);
         assert_eq!(outcome(stays), Ok(Outcome::Done));
-        let rows = Connection::open(folder.path().join("site.sqlite3")).unwrap();
+        let rows = other(&folder);
         let keys = "SELECT group_concat(session_key) FROM django_session";
         let keys: String = rows.query_row(keys, [], |row| row.get(0)).unwrap();
         assert_eq!(keys, "stays");
@@ -242,38 +331,38 @@ mod tests {
 
     #[test]
     fn rule_4_if_one_fails_everybody_hears_it_and_nothing_is_written() {
-        let (folder, connection) = table();
-        let path = folder.path().join("site.sqlite3");
+        let (folder, desk) = table();
         let trigger = "CREATE TRIGGER no BEFORE INSERT ON django_session WHEN NEW.session_key = 'b' \
                        BEGIN SELECT RAISE(FAIL, 'no'); END";
-        let other = Connection::open(path).unwrap();
+        let other = other(&folder);
         other.execute(trigger, []).unwrap();
         let channel = sync_channel(MAX_WAITING);
         let answers = ["a", "b", "c"].map(|key| order(&channel.0, create(key, "")));
-        done(connection, channel);
+        done(&desk, channel);
         for answer in answers {
             assert_eq!(outcome(answer), Err(DbErrorKind::Other));
         }
-        let count = "SELECT count(*) FROM django_session";
-        assert_eq!(other.query_row(count, [], |row| row.get(0)), Ok(0));
+        assert_eq!(count(&other), 0);
     }
 
     #[test]
     fn rule_4_more_than_a_batch_is_several() {
-        let (_folder, connection) = table();
+        let (_folder, desk) = table();
         let channel = sync_channel(MAX_WAITING);
         let answers: Vec<_> = (0..MAX_BATCH * 2 + 1)
             .map(|number| order(&channel.0, create(&number.to_string(), "")))
             .collect();
-        done(connection, channel);
+        done(&desk, channel);
         assert!(answers.into_iter().all(|answer| outcome(answer) == Ok(Outcome::Done)));
     }
 
     #[tokio::test]
     async fn rule_5_who_finds_the_queue_full_or_nobody_at_work_is_told_at_once() {
+        let (_folder, desk) = table();
         let (sender, orders) = sync_channel(1);
-        let writer = Writer(sender);
-        let waiting = order(&writer.0, create("a", ""));
+        let writer = Writer { desk: Arc::new(desk), orders: sender };
+        writer.desk.waiting.store(1, Ordering::Relaxed);
+        let waiting = order(&writer.orders, create("a", ""));
         let kind = async || writer.write(create("b", "")).await.unwrap_err().kind();
         assert_eq!(kind().await, DbErrorKind::Timeout);
         drop((waiting, orders));
@@ -281,21 +370,87 @@ mod tests {
     }
 
     #[test]
+    fn rule_4_who_writes_alone_writes_at_once() {
+        let (folder, desk) = table();
+        let at_once = |write| desk.write_at_once(&write).map(Result::unwrap);
+        assert_eq!(at_once(create("a", "1")), Some(Outcome::Done));
+        assert_eq!(at_once(create("a", "2")), Some(Outcome::Another));
+        assert_eq!(at_once(update("a", "3", "1")), Some(Outcome::Done));
+        assert_eq!(at_once(update("a", "4", "1")), Some(Outcome::Another));
+        assert_eq!(at_once(Write::Delete { key: "a".into() }), Some(Outcome::Done));
+        assert_eq!(at_once(update("a", "5", "3")), Some(Outcome::None));
+        assert_eq!(count(&other(&folder)), 0);
+    }
+
+    #[test]
+    fn rule_4_nobody_is_waited_for_in_place() {
+        let (folder, desk) = table();
+        let at_once = || desk.write_at_once(&create("a", "")).is_some();
+        let other = other(&folder);
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert!(!at_once(), "another process writes");
+        other.execute_batch("COMMIT").unwrap();
+        let taken = desk.connection.lock().unwrap();
+        assert!(!at_once(), "another thread writes");
+        drop(taken);
+        desk.waiting.store(1, Ordering::Relaxed);
+        assert!(!at_once(), "others wait for the thread");
+        desk.waiting.store(0, Ordering::Relaxed);
+        assert!(at_once());
+    }
+
+    #[tokio::test]
+    async fn rule_6_checkpoints_are_the_thread_s() {
+        let (folder, _) = table();
+        let path = folder.path().join("site.sqlite3");
+        let writer = Writer::start(&path).unwrap();
+        let log = path.with_extension("sqlite3-wal");
+        let size = || std::fs::metadata(&log).unwrap().len();
+        let data = "x".repeat(2 * 4096);
+        let mut largest = 0;
+        for number in 0..3 * CHECKPOINT_AFTER {
+            let key = number.to_string();
+            assert_eq!(writer.write(create(&key, &data)).await.unwrap(), Outcome::Done);
+            if number < CHECKPOINT_AFTER {
+                largest = size();
+            }
+        }
+        assert!(size() < largest * 3 / 2, "{} after {largest}", size());
+        assert_eq!(count(&other(&folder)) as usize, 3 * CHECKPOINT_AFTER);
+    }
+
+    #[test]
+    fn a_writer_whose_user_panicked_is_made_anew() {
+        let (folder, desk) = table();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _held = desk.connection.lock().unwrap();
+            panic!("while it writes")
+        }));
+        assert!(panicked.is_err() && desk.write_at_once(&create("a", "")).is_none());
+        let channel = sync_channel(MAX_WAITING);
+        let answer = order(&channel.0, create("a", ""));
+        done(&desk, channel);
+        assert_eq!(outcome(answer), Ok(Outcome::Done));
+        desk.waiting.store(0, Ordering::Relaxed);
+        assert!(desk.write_at_once(&create("b", "")).is_some());
+        assert_eq!(count(&other(&folder)), 2);
+    }
+
+    #[test]
     fn a_full_disk_is_told_and_is_over_when_there_is_room() {
-        let (_folder, mut connection) = table();
-        let pages: u32 =
-            connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-        connection.pragma_update(None, "max_page_count", pages + 2).unwrap();
-        let data = "x".repeat(3 * 4096);
-        let write = |connection: &mut Connection, key| {
-            let (answer, _) = oneshot::channel();
-            let order = Order { write: create(key, &data), answer };
-            written(connection, &[order]).map_err(|error| DbError::from_sqlite(&error).kind())
+        let (folder, desk) = table();
+        let limit = |pages: u32| {
+            let connection = desk.connection.lock().unwrap();
+            let used: u32 =
+                connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+            connection.pragma_update(None, "max_page_count", used + pages).unwrap();
         };
-        assert_eq!(write(&mut connection, "a"), Err(DbErrorKind::Full));
-        let count = "SELECT count(*) FROM django_session";
-        assert_eq!(connection.query_row(count, [], |row| row.get(0)), Ok(0));
-        connection.pragma_update(None, "max_page_count", pages + 20).unwrap();
-        assert_eq!(write(&mut connection, "a"), Ok(vec![Outcome::Done]));
+        let data = "x".repeat(3 * 4096);
+        let write = || desk.write_at_once(&create("a", &data)).unwrap();
+        limit(2);
+        assert_eq!(write().map_err(|error| error.kind()), Err(DbErrorKind::Full));
+        assert_eq!(count(&other(&folder)), 0);
+        limit(20);
+        assert_eq!(write().map_err(|error| error.kind()), Ok(Outcome::Done));
     }
 }
