@@ -43,7 +43,9 @@ impl Direct {
 
     /// The row of a session; `None` where the pool must be asked.
     pub(crate) fn session(&self, key: &str) -> Option<Option<session::Model>> {
-        self.readers.session(key)
+        self.writer
+            .read(|connection| reader::session(connection, key))
+            .or_else(|| self.readers.session(key))
     }
 
     /// The row of a user; `None` where the pool must be asked.

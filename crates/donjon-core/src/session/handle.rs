@@ -69,9 +69,9 @@ struct State {
 }
 
 #[derive(Clone)]
-struct Base {
-    data: SessionData,
-    version: Version,
+pub(super) struct Base {
+    pub(super) data: SessionData,
+    pub(super) version: Version,
 }
 
 /// Why a session could not do what was asked.
@@ -538,24 +538,26 @@ impl Session {
     /// [`SessionError::Expiry`], and [`SessionError::TooBig`].
     pub async fn save(&self) -> Result<SessionKey, SessionError> {
         let Some(key) = self.key() else { return self.create().await };
-        if let Some(key) = self.save_once(&key).await? {
-            return Ok(key);
+        let site = Arc::as_ptr(&self.0.context).addr();
+        let mut turn = turn::take(site, &key).await;
+        if let Some(theirs) = turn.told() {
+            self.rebase_on(theirs);
         }
-        // Whoever has lost a race takes turns with the others that have.
-        let turn = turn::take(&key).await;
         let saved = self.save_in_turn(&key).await;
-        if let Err(SessionError::Store(_)) = saved {
-            turn.fail();
+        match saved {
+            Ok(_) => turn.tell(|| self.state().base.clone()),
+            Err(SessionError::Store(_)) => turn.fail(),
+            Err(_) => drop(turn),
         }
         saved
     }
 
     async fn save_in_turn(&self, key: &SessionKey) -> Result<SessionKey, SessionError> {
-        for _ in 1..MAX_SAVE_RACES {
-            self.rebase(key).await?;
+        for _ in 0..MAX_SAVE_RACES {
             if let Some(key) = self.save_once(key).await? {
                 return Ok(key);
             }
+            self.rebase(key).await?;
         }
         Err(too_many_races())
     }
@@ -576,6 +578,11 @@ impl Session {
     async fn rebase(&self, key: &SessionKey) -> Result<(), SessionError> {
         // A row that has expired since is still written over, as in Django.
         let theirs = self.find(key, LONG_AGO).await?.ok_or(SessionError::Interrupted)?;
+        self.rebase_on(theirs);
+        Ok(())
+    }
+
+    fn rebase_on(&self, theirs: Base) {
         let mut state = self.state();
         let ours = state.data.take();
         let none = SessionData::default();
@@ -588,7 +595,6 @@ impl Session {
             (None, _) => theirs.data.clone(),
         });
         state.base = Some(theirs);
-        Ok(())
     }
 
     /// How the session stands, for the layer that ends the request.

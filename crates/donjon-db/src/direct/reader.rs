@@ -34,9 +34,7 @@ impl Readers {
     }
 
     pub(super) fn session(&self, key: &str) -> Option<Option<session::Model>> {
-        self.ask(|connection| {
-            connection.prepare_cached(SESSION)?.query_row([key], session_row).optional()
-        })
+        self.ask(|connection| session(connection, key))
     }
 
     pub(super) fn user(&self, id: i64) -> Option<Option<user::Model>> {
@@ -74,6 +72,13 @@ impl Readers {
         }
         None
     }
+}
+
+pub(super) fn session(
+    connection: &Connection,
+    key: &str,
+) -> rusqlite::Result<Option<session::Model>> {
+    connection.prepare_cached(SESSION)?.query_row([key], session_row).optional()
 }
 
 /// Without `mmap_size`: where the file has been cut short, or the disk fails, a page that is read through

@@ -24,7 +24,7 @@ pub(super) const MAX_WAITING: usize = 4_096;
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(6);
 
 /// After how many transactions what is in the log moves to the database.
-const CHECKPOINT_AFTER: usize = 256;
+const CHECKPOINT_AFTER: usize = 512;
 
 /// Moves what no reader needs to be in the log.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
@@ -80,6 +80,15 @@ impl Writer {
             Some(outcome) => outcome,
             None => self.order(write).await,
         }
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        question: impl Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Option<T> {
+        let connection = self.desk.connection.try_lock().ok()?;
+        connection.busy_timeout(Duration::ZERO).ok()?;
+        question(&connection).ok()
     }
 
     async fn order(&self, write: Write) -> Result<Outcome, DbError> {

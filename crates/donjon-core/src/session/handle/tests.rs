@@ -229,6 +229,27 @@ async fn rule_4_a_save_does_not_bring_a_deleted_session_back() {
 }
 
 #[tokio::test]
+async fn rule_4_requests_that_save_at_once_ask_the_store_once_each() {
+    let site = Site::idle().await;
+    let context = site.context(Arc::clone(&site.busy).into());
+    let names: Vec<_> = (0..8).map(|number| format!("name{number}")).collect();
+    let mut requests = tokio::task::JoinSet::new();
+    site.busy.before(When::BeforeEachUpdate, Box::new(|| Box::pin(tokio::task::yield_now())));
+    for name in names.clone() {
+        let session = Session::new(Arc::clone(&context), site.key.clone());
+        session.insert(&name, &1).await.unwrap();
+        requests.spawn(async move { session.save().await.map(drop) });
+    }
+    let loads = site.busy.calls();
+    while let Some(saved) = requests.join_next().await {
+        saved.unwrap().unwrap();
+    }
+    assert_eq!(site.busy.calls() - loads, names.len(), "an update each, and nothing else");
+    let kept = site.names(site.key.clone()).await;
+    assert!(names.iter().all(|name| kept.contains(name)), "{kept:?}");
+}
+
+#[tokio::test]
 async fn rule_4_a_race_without_end_is_an_error() {
     let site = Site::idle().await;
     let (ours, theirs) = (site.request(), site.other());
