@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, TlsMode};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, TlsMode, Value};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
+use crate::batch::Batched;
 use crate::policy::Place;
 use crate::{RedisError, RedisErrorKind, RedisPolicy};
 
@@ -42,7 +42,7 @@ struct Current {
 
 #[derive(Clone)]
 enum Line {
-    Plain(MultiplexedConnection),
+    Plain(Batched),
     Cluster(ClusterConnection),
 }
 
@@ -54,14 +54,28 @@ enum Question<'a> {
 }
 
 impl Question<'_> {
-    async fn put<T: FromRedisValue>(self, line: Line) -> Result<T, redis::RedisError> {
+    async fn put<T: FromRedisValue>(self, line: Line) -> Result<T, RedisError> {
         match (self, line) {
-            (Self::One(command), Line::Plain(mut line)) => command.query_async(&mut line).await,
-            (Self::One(command), Line::Cluster(mut line)) => command.query_async(&mut line).await,
-            (Self::All(commands), Line::Plain(mut line)) => commands.query_async(&mut line).await,
-            (Self::All(commands), Line::Cluster(mut line)) => commands.query_async(&mut line).await,
+            (Self::One(command), Line::Plain(line)) => {
+                let answer = line.ask(vec![command.clone()]).await?.pop().unwrap_or(Value::Nil);
+                read(answer)
+            }
+            (Self::All(commands), Line::Plain(line)) => {
+                read(Value::Array(line.ask(commands.cmd_iter().cloned().collect()).await?))
+            }
+            (Self::One(command), Line::Cluster(mut line)) => {
+                Ok(command.query_async(&mut line).await?)
+            }
+            (Self::All(commands), Line::Cluster(mut line)) => {
+                Ok(commands.query_async(&mut line).await?)
+            }
         }
     }
+}
+
+fn read<T: FromRedisValue>(answer: Value) -> Result<T, RedisError> {
+    let read = T::from_redis_value(answer.extract_error()?);
+    Ok(read.map_err(redis::RedisError::from)?)
 }
 
 /// May a command be sent again, when it is not known what became of it?
@@ -147,13 +161,11 @@ impl Redis {
 
     async fn within<T>(
         &self,
-        answer: impl Future<Output = Result<T, redis::RedisError>>,
+        answer: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, RedisError> {
         // The library's own limit does not count the wait for a place in its queue.
-        match timeout(self.0.policy.response_timeout, answer).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(RedisError::timeout()),
-        }
+        let answer = timeout(self.0.policy.response_timeout, answer).await;
+        answer.unwrap_or_else(|_| Err(RedisError::timeout()))
     }
 
     fn drop_line(&self, number: u64) {
@@ -206,12 +218,12 @@ impl Redis {
             .set_concurrency_limit(policy.max_in_flight);
         let line = async {
             Ok::<_, redis::RedisError>(match source {
-                Source::Single(client) => Line::Plain(
+                Source::Single(client) => Line::Plain(Batched::new(
                     client.get_multiplexed_async_connection_with_config(&settings).await?,
-                ),
-                Source::Watched(client) => {
-                    Line::Plain(client.get_async_connection_with_config(&settings).await?)
-                }
+                )),
+                Source::Watched(client) => Line::Plain(Batched::new(
+                    client.get_async_connection_with_config(&settings).await?,
+                )),
                 Source::Cluster(client) => Line::Cluster(client.get_async_connection().await?),
             })
         };

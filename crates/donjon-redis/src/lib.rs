@@ -12,6 +12,7 @@
 //!    by the next request: nothing has to be restarted.
 //! 3. Redis forgets sessions by itself when they expire.
 //! 4. Passwords are in no message and no `Debug`.
+//! 5. What several requests ask at the same moment goes to one server together; each gets its own answer.
 //!
 //! Redis 7.0, Valkey 7.2 or newer; one server, sentinels or a cluster, in clear or with TLS.
 //!
@@ -25,6 +26,7 @@
 //! # drop(sessions); Ok(()) }
 //! ```
 
+mod batch;
 mod bus;
 mod cache;
 mod connection;

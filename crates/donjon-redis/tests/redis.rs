@@ -69,6 +69,56 @@ async fn the_contract_holds_in_a_cluster() {
     hears_itself(&redis).await;
 }
 
+/// What the stored value's name is in Redis.
+fn name(prefix: &str, key: &SessionKey) -> String {
+    format!("{prefix}:1:django.contrib.sessions.cache{}", key.expose())
+}
+
+#[tokio::test]
+async fn who_asks_at_once_gets_the_own_answer() {
+    let url = servers::shared(servers::REDIS);
+    let (redis, prefix) = (Redis::connect(&url).await.unwrap(), prefix());
+    let sessions = RedisSessions::with_prefix(&redis, &prefix, 1);
+    let keys: Vec<_> = (0..300).map(|_| SessionKey::random()).collect();
+    let mut requests = tokio::task::JoinSet::new();
+    for (number, key) in (0u64..).zip(keys.clone()) {
+        let sessions = sessions.clone();
+        requests.spawn(async move {
+            sessions.create(&key, &record(number)).await.unwrap();
+            assert_eq!(load(&sessions, &key).await.unwrap().data, record(number).data);
+        });
+    }
+    while let Some(done) = requests.join_next().await {
+        done.unwrap();
+    }
+
+    // What is no text is an error of whoever asks for it.
+    let odd = SessionKey::random();
+    let mut raw = redis::Client::open(url).unwrap().get_connection().unwrap();
+    redis::cmd("LPUSH").arg(name(&prefix, &odd)).arg(1).exec(&mut raw).unwrap();
+    let (good, bad, other) = tokio::join!(
+        sessions.load(&keys[0], now()),
+        sessions.load(&odd, now()),
+        sessions.load(&keys[1], now())
+    );
+    assert!(good.unwrap().is_some() && bad.is_err() && other.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn who_has_gone_before_it_was_sent_has_written_nothing() {
+    let redis = Redis::connect(&servers::shared(servers::REDIS)).await.unwrap();
+    let sessions = RedisSessions::with_prefix(&redis, &prefix(), 1);
+    let (gone, record) = (SessionKey::random(), record(1));
+    tokio::select! {
+        biased;
+        _ = sessions.create(&gone, &record) => unreachable!("nobody has sent it"),
+        () = std::future::ready(()) => {}
+    }
+    let stays = SessionKey::random();
+    sessions.create(&stays, &record).await.unwrap();
+    assert!(load(&sessions, &stays).await.is_some() && load(&sessions, &gone).await.is_none());
+}
+
 fn host(url: &str) -> &str {
     let (_, rest) = url.rsplit_once('@').unwrap();
     rest.split('/').next().unwrap()

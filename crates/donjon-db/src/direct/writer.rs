@@ -1,4 +1,4 @@
-//! Writing, one thread for all.
+//! Writing, in place or by one thread for all.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(super) const MAX_WAITING: usize = 4_096;
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(6);
 
 /// After how many transactions what is in the log moves to the database.
-const CHECKPOINT_AFTER: usize = 512;
+pub(super) const CHECKPOINT_AFTER: usize = 512;
 
 /// Moves what no reader needs to be in the log.
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
@@ -82,7 +82,8 @@ impl Writer {
         }
     }
 
-    pub(super) fn read<T>(
+    /// Asks the connection that writes, if it is free; `None` if it is not, or does not answer at once.
+    pub(super) fn read_at_once<T>(
         &self,
         question: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Option<T> {
