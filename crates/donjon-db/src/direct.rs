@@ -15,8 +15,9 @@
 //!    committed, and if that fails, everybody of the batch hears that. Who has gone before the turn came has written
 //!    nothing.
 //! 5. At most [`writer::MAX_WAITING`] writes wait, and each at most [`writer::MAX_WAIT`].
-//! 6. What the disk must confirm, and what waits for another process, waits on the writing thread: after
-//!    [`writer::CHECKPOINT_AFTER`] transactions the next write is the thread's, with a checkpoint before it.
+//! 6. What the disk must confirm, what waits for another process, and what takes long, is the writing thread's: after
+//!    [`writer::CHECKPOINT_AFTER`] transactions the next write is, with a checkpoint before it, and so is the clearing of
+//!    sessions that ended. Who saves one meanwhile has its turn after it, where a lock would be a matter of luck.
 //! 7. The connection that writes is the first to be asked for a session: it has in memory what it wrote.
 
 mod reader;
@@ -59,5 +60,13 @@ impl Direct {
     /// What became of a write, once it is committed.
     pub(crate) async fn write(&self, write: Write) -> Result<Outcome, StoreError> {
         Ok(self.writer.write(write).await?)
+    }
+
+    /// Has the writing thread delete sessions that ended before a moment, and tells how many.
+    pub(crate) async fn clear(&self, before: String, limit: usize) -> Result<usize, StoreError> {
+        match self.writer.order(Write::Clear { before, limit }).await? {
+            Outcome::Cleared(count) => Ok(count),
+            _ => Ok(0),
+        }
     }
 }

@@ -3,8 +3,8 @@
 use donjon_core::clock::UnixTime;
 use donjon_core::event::Event;
 use donjon_core::session::{
-    Creation, Deletion, SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore,
-    StoreError, Stored, Update, Version,
+    CLEAR_BATCH, Creation, Deletion, SessionCodec, SessionData, SessionKey, SessionRecord,
+    SessionStore, StoreError, Stored, Update, Version,
 };
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, Set, Value};
@@ -85,7 +85,7 @@ impl SessionStore for DjangoSessions {
             let write = Write::Create { key, data: data.clone(), expires };
             return Ok(match direct.write(write).await? {
                 Outcome::Done => Creation::Created(Version::Text(data.into())),
-                Outcome::Another | Outcome::None => Creation::KeyTaken,
+                _ => Creation::KeyTaken,
             });
         }
         let row = ActiveModel {
@@ -117,8 +117,8 @@ impl SessionStore for DjangoSessions {
             let write = Write::Update { key, data: data.clone(), expires, seen };
             return Ok(match direct.write(write).await? {
                 Outcome::Done => Update::Saved(Version::Text(data.into())),
-                Outcome::Another => Update::Changed,
                 Outcome::None => Update::Gone,
+                _ => Update::Changed,
             });
         }
         let update = Entity::update_many()
@@ -142,8 +142,8 @@ impl SessionStore for DjangoSessions {
         if let Some(direct) = self.database.direct() {
             let write = Write::Delete { key: key.expose().to_owned() };
             return Ok(match direct.write(write).await? {
-                Outcome::Done | Outcome::Another => Deletion::Deleted,
                 Outcome::None => Deletion::Absent,
+                _ => Deletion::Deleted,
             });
         }
         let delete = || Entity::delete_many().filter(self.has(key)).exec(&self.database.writer);
@@ -153,6 +153,11 @@ impl SessionStore for DjangoSessions {
 
     async fn clear_expired(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let now = time::to_column(self.database.backend(), now);
+        if let (Some(direct), Moment::Text(now), true) =
+            (self.database.direct(), &now, limit <= CLEAR_BATCH)
+        {
+            return direct.clear(now.clone(), limit).await;
+        }
         let columns = (Column::SessionKey, Column::ExpireDate);
         delete_expired::<Entity>(&self.database, columns, now, limit).await
     }

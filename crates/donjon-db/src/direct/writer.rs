@@ -38,6 +38,8 @@ pub(crate) enum Write {
     Update { key: String, data: String, expires: String, seen: String },
     /// No row.
     Delete { key: String },
+    /// None of the rows that ended before a moment, as far as the limit goes.
+    Clear { before: String, limit: usize },
 }
 
 /// What became of it.
@@ -49,6 +51,8 @@ pub(crate) enum Outcome {
     Another,
     /// There is no row.
     None,
+    /// So many rows are gone.
+    Cleared(usize),
 }
 
 /// A write and who waits for it.
@@ -92,7 +96,8 @@ impl Writer {
         question(&connection).ok()
     }
 
-    async fn order(&self, write: Write) -> Result<Outcome, DbError> {
+    /// Has the thread write, together with what others write: for what takes long.
+    pub(super) async fn order(&self, write: Write) -> Result<Outcome, DbError> {
         let (answer, answered) = oneshot::channel();
         self.desk.waiting.fetch_add(1, Ordering::Relaxed);
         match self.orders.try_send(Order { write, answer }) {
@@ -246,6 +251,12 @@ fn act(connection: &Connection, write: &Write) -> rusqlite::Result<Outcome> {
             let count = connection.prepare_cached(delete)?.execute([key])?;
             Ok(if count == 0 { Outcome::None } else { Outcome::Done })
         }
+        Write::Clear { before, limit } => {
+            let clear = "DELETE FROM django_session WHERE session_key IN \
+                         (SELECT session_key FROM django_session WHERE expire_date < ?1 LIMIT ?2)";
+            let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+            Ok(Outcome::Cleared(connection.prepare_cached(clear)?.execute(params![before, limit])?))
+        }
     }
 }
 
@@ -353,6 +364,25 @@ mod tests {
             assert_eq!(outcome(answer), Err(DbErrorKind::Other));
         }
         assert_eq!(count(&other), 0);
+    }
+
+    #[tokio::test]
+    async fn rule_6_what_has_ended_is_cleared_by_the_thread_as_far_as_the_limit_goes() {
+        let (folder, _) = table();
+        let writer = Writer::start(&folder.path().join("site.sqlite3")).unwrap();
+        for key in ["a", "b", "c"] {
+            writer.write(create(key, "")).await.unwrap();
+        }
+        let clear = async |before: &str| {
+            writer.order(Write::Clear { before: before.into(), limit: 2 }).await.unwrap()
+        };
+        let their_end = "2031-05-06 07:08:09";
+        assert_eq!(clear(their_end).await, Outcome::Cleared(0), "they end now, and have not ended");
+        let later = "2031-05-06 07:08:10";
+        assert_eq!(clear(later).await, Outcome::Cleared(2));
+        assert_eq!(count(&other(&folder)), 1);
+        assert_eq!(clear(later).await, Outcome::Cleared(1));
+        assert_eq!(clear(later).await, Outcome::Cleared(0));
     }
 
     #[test]
