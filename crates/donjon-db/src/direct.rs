@@ -64,9 +64,6 @@ impl Direct {
 
     /// Has the writing thread delete sessions that ended before a moment, and tells how many.
     pub(crate) async fn clear(&self, before: String, limit: usize) -> Result<usize, StoreError> {
-        match self.writer.order(Write::Clear { before, limit }).await? {
-            Outcome::Cleared(count) => Ok(count),
-            _ => Ok(0),
-        }
+        Ok(self.writer.order(Write::Clear { before, limit }).await?.cleared())
     }
 }
