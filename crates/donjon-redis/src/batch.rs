@@ -61,7 +61,11 @@ impl Batched {
     fn send_soon(&self) {
         let mut batched = self.clone();
         tokio::spawn(async move {
-            tokio::task::yield_now().await;
+            let mut count = 0;
+            while count < batched.waiting().len().min(MAX_BATCH) {
+                count = batched.waiting().len();
+                tokio::task::yield_now().await;
+            }
             let batch = batched.take();
             batched.send(batch).await;
         });
