@@ -116,24 +116,25 @@ impl SessionData {
     /// These values, and over them what became of `before` in `after`: names that are new, changed or
     /// gone there.
     pub(super) fn with_changes(&self, before: &Self, after: &Self) -> Self {
-        let text = |data: &Self, name: &str| data.0.get(name).map(|raw| raw.get().to_owned());
         let mut merged = (*self.0).clone();
         merged.retain(|name, _| after.contains(name) || !before.contains(name));
         for (name, raw) in after.0.iter() {
-            if text(before, name).as_deref() != Some(raw.get()) {
+            if before.json(name) != Some(raw.get()) {
                 merged.insert(name.clone(), raw.clone());
             }
         }
         Self(Arc::new(merged))
+    }
+
+    fn json(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|raw| raw.get())
     }
 }
 
 impl PartialEq for SessionData {
     /// Compares names and JSON texts, in whatever order.
     fn eq(&self, other: &Self) -> bool {
-        let texts = |data: &Self, name: &str| data.0.get(name).map(|raw| raw.get().to_owned());
-        self.0.len() == other.0.len()
-            && self.keys().all(|name| texts(self, name) == texts(other, name))
+        self.0.len() == other.0.len() && self.keys().all(|name| self.json(name) == other.json(name))
     }
 }
 

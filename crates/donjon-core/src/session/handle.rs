@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::engine::Saving;
 use super::expiry::{BEGUN, EXPIRY};
-use super::turn;
+use super::turn::{self, Changes, Saved, Turn};
 use super::{
     AgentFamily, BadExpiry, Deletion, Engine, Expires, Expiry, Lifetime, SessionData, SessionKey,
     SessionRecord, StoreError, Stored, Update, Version,
@@ -539,17 +539,64 @@ impl Session {
     pub async fn save(&self) -> Result<SessionKey, SessionError> {
         let Some(key) = self.key() else { return self.create().await };
         let site = Arc::as_ptr(&self.0.context).addr();
-        let mut turn = turn::take(site, &key).await;
-        if let Some(theirs) = turn.told() {
+        let mut turn = match turn::take(site, &key, || self.changes()).await {
+            Turn::Taken(turn) => turn,
+            Turn::Saved(ours, saved) => return Ok(self.saved_along(&ours, saved)),
+        };
+        // Whose the session is shows when it is found: who has not looked for it yet is told nothing.
+        if let Some(theirs) = turn.told().filter(|_| self.is_known()) {
             self.rebase_on(theirs);
         }
+        if self.is_known() {
+            self.take_others_along(&turn.along());
+        }
         let saved = self.save_in_turn(&key).await;
-        match saved {
-            Ok(_) => turn.tell(|| self.state().base.clone()),
+        match &saved {
+            Ok(key) => {
+                turn.tell(|| Some(Saved { key: key.clone(), base: self.state().base.clone()? }))
+            }
             Err(SessionError::Store(_)) => turn.fail(),
             Err(_) => drop(turn),
         }
         saved
+    }
+
+    /// Has the session been found, and are its values here?
+    fn is_known(&self) -> bool {
+        let state = self.state();
+        state.base.is_some() && state.data.is_some()
+    }
+
+    /// What is to be saved, if another request may do it: one that forgets all is alone with that.
+    fn changes(&self) -> Option<Changes> {
+        let state = self.state();
+        match (&state.base, &state.data, state.cleared) {
+            (Some(base), Some(data), false) => {
+                Some(Changes { before: base.data.clone(), after: data.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Puts what others have changed, and want saved, over the values.
+    fn take_others_along(&self, others: &[Changes]) {
+        let mut state = self.state();
+        let ours = state.data.take().unwrap_or_default();
+        let all = others
+            .iter()
+            .fold(ours, |data, theirs| data.with_changes(&theirs.before, &theirs.after));
+        state.data = Some(all);
+    }
+
+    /// Another request has saved these changes of this session.
+    fn saved_along(&self, ours: &Changes, saved: Saved) -> SessionKey {
+        let mut state = self.state();
+        let data = state.data.take().unwrap_or_default();
+        state.data = Some(saved.base.data.with_changes(&ours.after, &data));
+        state.accessed = true;
+        state.base = Some(saved.base);
+        state.key = Some(saved.key.clone());
+        saved.key
     }
 
     async fn save_in_turn(&self, key: &SessionKey) -> Result<SessionKey, SessionError> {

@@ -228,25 +228,90 @@ async fn rule_4_a_save_does_not_bring_a_deleted_session_back() {
     }
 }
 
+/// Saves all of these at once, and tells how often the store was called.
+async fn at_once(site: &Site, sessions: Vec<Session>) -> (usize, Vec<Result<(), SessionError>>) {
+    site.busy.before(When::BeforeEachUpdate, Box::new(|| Box::pin(tokio::task::yield_now())));
+    let mut requests = tokio::task::JoinSet::new();
+    for session in sessions {
+        requests.spawn(async move { session.save().await.map(drop) });
+    }
+    let saved = requests.join_all().await;
+    (site.busy.calls(), saved)
+}
+
 #[tokio::test]
-async fn rule_4_requests_that_save_at_once_ask_the_store_once_each() {
+async fn rule_4_requests_that_save_at_once_are_saved_together() {
     let site = Site::idle().await;
     let context = site.context(Arc::clone(&site.busy).into());
     let names: Vec<_> = (0..8).map(|number| format!("name{number}")).collect();
-    let mut requests = tokio::task::JoinSet::new();
-    site.busy.before(When::BeforeEachUpdate, Box::new(|| Box::pin(tokio::task::yield_now())));
-    for name in names.clone() {
+    let mut sessions = Vec::new();
+    for name in &names {
         let session = Session::new(Arc::clone(&context), site.key.clone());
-        session.insert(&name, &1).await.unwrap();
-        requests.spawn(async move { session.save().await.map(drop) });
+        session.insert(name, &1).await.unwrap();
+        sessions.push(session);
     }
-    let loads = site.busy.calls();
-    while let Some(saved) = requests.join_next().await {
-        saved.unwrap().unwrap();
-    }
-    assert_eq!(site.busy.calls() - loads, names.len(), "an update each, and nothing else");
+    let (calls, saved) = at_once(&site, sessions.clone()).await;
+    assert!(saved.iter().all(Result::is_ok));
+    assert_eq!(calls, 2, "the first alone, and all others together");
     let kept = site.names(site.key.clone()).await;
     assert!(names.iter().all(|name| kept.contains(name)), "{kept:?}");
+
+    sessions[7].insert("later", &1).await.unwrap();
+    sessions[7].remove("name1").await.unwrap();
+    sessions[7].save().await.unwrap();
+    let kept = site.names(site.key.clone()).await;
+    assert!(kept.contains(&"later".to_owned()) && !kept.contains(&"name1".to_owned()), "{kept:?}");
+}
+
+#[tokio::test]
+async fn rule_4_who_forgets_all_among_many_forgets_what_was_before() {
+    let site = Site::idle().await;
+    let context = site.context(Arc::clone(&site.busy).into());
+    let mut sessions = Vec::new();
+    for name in ["a", "b", "", "d", "e"] {
+        let session = Session::new(Arc::clone(&context), site.key.clone());
+        match name {
+            "" => session.clear(),
+            name => session.insert(name, &1).await.unwrap(),
+        }
+        sessions.push(session);
+    }
+    let (_, saved) = at_once(&site, sessions).await;
+    assert!(saved.iter().all(Result::is_ok));
+    assert_eq!(site.names(site.key.clone()).await, ["d", "e"]);
+}
+
+#[tokio::test]
+async fn rule_4_who_is_saved_along_with_a_deleted_session_hears_that_it_is_gone() {
+    let site = Site::idle().await;
+    let context = site.context(Arc::clone(&site.busy).into());
+    let mut sessions = Vec::new();
+    for name in ["a", "b", "c"] {
+        let session = Session::new(Arc::clone(&context), site.key.clone());
+        session.insert(name, &1).await.unwrap();
+        sessions.push(session);
+    }
+    site.other().flush().await.unwrap();
+    let (_, saved) = at_once(&site, sessions).await;
+    let is_gone = |saved: &Result<_, _>| matches!(saved, Err(SessionError::Interrupted));
+    assert!(saved.iter().all(is_gone), "{saved:?}");
+    assert!(site.busy.sessions.is_empty());
+}
+
+#[tokio::test]
+async fn rule_7_another_browser_is_not_told_of_the_session_by_those_who_save_it() {
+    let site = Site::idle().await;
+    let visitor = site.bound(None, FIREFOX);
+    visitor.insert("user", &1).await.unwrap();
+    let key = Some(visitor.save().await.unwrap());
+    let context = site.context(Arc::clone(&site.busy).into());
+    let request = |agent| Session::bound(Arc::clone(&context), key.clone(), AgentFamily::of(agent));
+    let (first, thief) = (request(FIREFOX), request(CURL));
+    first.insert("more", &1).await.unwrap();
+    thief.clear();
+    let (_, saved) = at_once(&site, vec![first, thief]).await;
+    assert_eq!(saved.iter().filter(|saved| saved.is_ok()).count(), 1);
+    assert_eq!(site.names(key).await, ["_donjon_agent", "more", "user"]);
 }
 
 #[tokio::test]
