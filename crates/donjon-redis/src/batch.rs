@@ -5,14 +5,17 @@
 //!    this takes no time that could be measured; nobody waits for a clock.
 //! 2. At most [`MAX_BATCH`] questions go together; what is more goes next, without waiting for the answers.
 //! 3. Whoever has gone before the question was sent has asked nothing.
-//! 4. An error of one question is told to who asked it; one of the connection, to all.
+//! 4. An error of one question is told to who asked it; one of the connection, and an answer that does not come in
+//!    time, to all.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::RedisError;
 
@@ -23,6 +26,7 @@ pub(crate) const MAX_BATCH: usize = 64;
 #[derive(Clone)]
 pub(crate) struct Batched {
     connection: MultiplexedConnection,
+    response_timeout: Duration,
     waiting: Arc<Mutex<Vec<Question>>>,
 }
 
@@ -33,8 +37,9 @@ struct Question {
 }
 
 impl Batched {
-    pub(crate) fn new(connection: MultiplexedConnection) -> Self {
-        Self { connection, waiting: Arc::default() }
+    /// Answers are to come within so long after a batch is ready to go.
+    pub(crate) fn new(connection: MultiplexedConnection, response_timeout: Duration) -> Self {
+        Self { connection, response_timeout, waiting: Arc::default() }
     }
 
     /// What Redis says to each of these commands. An error of one is a [`Value::ServerError`].
@@ -95,7 +100,13 @@ impl Batched {
         if count == 0 {
             return;
         }
-        match self.connection.send_packed_commands(&all, 0, count).await {
+        // One limit for all: a timer for each would cost as much as its question.
+        let answer = self.connection.send_packed_commands(&all, 0, count);
+        let answer = match timeout(self.response_timeout, answer).await {
+            Ok(answer) => answer.map_err(RedisError::from),
+            Err(_) => Err(RedisError::timeout()),
+        };
+        match answer {
             Ok(values) => {
                 let mut values = values.into_iter();
                 for (count, answer) in askers {
@@ -104,7 +115,6 @@ impl Batched {
                 }
             }
             Err(error) => {
-                let error = RedisError::from(error);
                 for (_, answer) in askers {
                     let _ = answer.send(Err(error.clone()));
                 }

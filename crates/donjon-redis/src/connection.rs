@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
@@ -43,7 +43,7 @@ struct Current {
 #[derive(Clone)]
 enum Line {
     Plain(Batched),
-    Cluster(ClusterConnection),
+    Cluster(ClusterConnection, Duration),
 }
 
 /// What is asked.
@@ -63,13 +63,24 @@ impl Question<'_> {
             (Self::All(commands), Line::Plain(line)) => {
                 read(Value::Array(line.ask(commands.cmd_iter().cloned().collect()).await?))
             }
-            (Self::One(command), Line::Cluster(mut line)) => {
-                Ok(command.query_async(&mut line).await?)
+            (Self::One(command), Line::Cluster(mut line, limit)) => {
+                within(limit, command.query_async(&mut line)).await
             }
-            (Self::All(commands), Line::Cluster(mut line)) => {
-                Ok(commands.query_async(&mut line).await?)
+            (Self::All(commands), Line::Cluster(mut line, limit)) => {
+                within(limit, commands.query_async(&mut line)).await
             }
         }
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = redis::RedisResult<T>>,
+) -> Result<T, RedisError> {
+    // The library's own limit does not count the wait for a place in its queue.
+    match timeout(limit, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(RedisError::timeout()),
     }
 }
 
@@ -152,20 +163,11 @@ impl Redis {
 
     async fn ask_once<T: FromRedisValue>(&self, question: Question<'_>) -> Result<T, RedisError> {
         let (number, line) = self.line().await?;
-        let answer = self.within(question.put(line)).await;
+        let answer = question.put(line).await;
         if answer.as_ref().is_err_and(RedisError::breaks_the_connection) {
             self.drop_line(number);
         }
         answer
-    }
-
-    async fn within<T>(
-        &self,
-        answer: impl Future<Output = Result<T, RedisError>>,
-    ) -> Result<T, RedisError> {
-        // The library's own limit does not count the wait for a place in its queue.
-        let answer = timeout(self.0.policy.response_timeout, answer).await;
-        answer.unwrap_or_else(|_| Err(RedisError::timeout()))
     }
 
     fn drop_line(&self, number: u64) {
@@ -213,18 +215,22 @@ impl Redis {
         let policy = &self.0.policy;
         let settings = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(policy.connect_timeout))
-            .set_response_timeout(Some(policy.response_timeout))
+            .set_response_timeout(None)
             .set_pipeline_buffer_size(policy.max_in_flight)
             .set_concurrency_limit(policy.max_in_flight);
         let line = async {
             Ok::<_, redis::RedisError>(match source {
                 Source::Single(client) => Line::Plain(Batched::new(
                     client.get_multiplexed_async_connection_with_config(&settings).await?,
+                    policy.response_timeout,
                 )),
                 Source::Watched(client) => Line::Plain(Batched::new(
                     client.get_async_connection_with_config(&settings).await?,
+                    policy.response_timeout,
                 )),
-                Source::Cluster(client) => Line::Cluster(client.get_async_connection().await?),
+                Source::Cluster(client) => {
+                    Line::Cluster(client.get_async_connection().await?, policy.response_timeout)
+                }
             })
         };
         match timeout(policy.connect_timeout, line).await {

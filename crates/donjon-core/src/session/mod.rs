@@ -13,7 +13,8 @@
 //! 4. [`Session::cycle_key`] keeps the data under a new key, [`Session::flush`] drops both. Of two
 //!    requests at once each keeps what it changed, or is told that it was not kept.
 //! 5. The row's text is Django's, signed: `signing.dumps(data, compress=True)` under the salt
-//!    [`SessionCodec::SALT`], only that short rows are [not compressed](SessionCodec::compress). A row that does not decode is an empty session and an event.
+//!    [`SessionCodec::SALT`], only that short rows are [not compressed](SessionCodec::compress). A row
+//!    that does not decode is an empty session and an event.
 //! 6. A session may have an absolute age ([`Lifetime::absolute`]): it ends so long after it was begun,
 //!    however active its visitor is. When it was begun stands in it as `_donjon_begun`, in seconds; one
 //!    that Django made counts from its first save here. A log-in begins anew ([`Session::begin`]).
