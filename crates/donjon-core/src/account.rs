@@ -7,12 +7,15 @@
 //!    may act is not the store's to decide.
 //! 3. A user's permissions are their own and those of their groups. A superuser has all that there
 //!    are, and a user who is not active has none.
+//! 4. A store of sessions may read a session's user along, if the site's accounts are of the same [`UserSource`]: whoever
+//!    wraps a store of users to decide otherwise is asked each time.
 
 mod memory;
 mod permission;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use zeroize::Zeroizing;
 
@@ -94,10 +97,29 @@ pub enum UserCreation {
     NameTaken,
 }
 
+/// Which rows a store of users reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserSource(u64);
+
+impl UserSource {
+    /// One that equals no other but its copies.
+    #[must_use]
+    pub fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// Where users are kept.
 pub trait AccountStore: Send + Sync + 'static {
     /// The user of this id.
     fn by_id(&self, id: i64) -> impl Future<Output = Result<Option<Arc<User>>, StoreError>> + Send;
+
+    /// Which rows [`by_id`](Self::by_id) hands out as they are, so that whoever reads them elsewhere need not ask; `None`
+    /// if it must be asked (rule 4).
+    fn source(&self) -> Option<UserSource> {
+        None
+    }
 
     /// The user of this id as the store has them now, for stores that remember answers.
     fn by_id_afresh(
@@ -143,6 +165,9 @@ pub trait DynAccountStore: Send + Sync + 'static {
     /// See [`AccountStore::by_id`].
     fn by_id(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>>;
 
+    /// See [`AccountStore::source`].
+    fn source(&self) -> Option<UserSource>;
+
     /// See [`AccountStore::by_id_afresh`].
     fn by_id_afresh(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>>;
 
@@ -172,6 +197,10 @@ pub trait DynAccountStore: Send + Sync + 'static {
 impl<S: AccountStore> DynAccountStore for S {
     fn by_id(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>> {
         Box::pin(AccountStore::by_id(self, id))
+    }
+
+    fn source(&self) -> Option<UserSource> {
+        AccountStore::source(self)
     }
 
     fn by_id_afresh(&self, id: i64) -> BoxFuture<'_, Result<Option<Arc<User>>, StoreError>> {

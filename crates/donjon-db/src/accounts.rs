@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use donjon_core::account::{
-    AccountStore, EncodedPassword, NewUser, Permissions, User, UserCreation,
+    AccountStore, EncodedPassword, NewUser, Permissions, User, UserCreation, UserSource,
 };
 use donjon_core::clock::UnixTime;
 use donjon_core::session::StoreError;
@@ -103,7 +103,7 @@ fn of_groups(id: i64) -> SelectStatement {
         .to_owned()
 }
 
-fn user(row: Model) -> Result<User, StoreError> {
+pub(crate) fn user(row: Model) -> Result<User, StoreError> {
     let id = row.id;
     let date = |column, moment: &Moment| {
         let wrong = || StoreError::new(format!("the {column} of the user {id} is no date"));
@@ -154,6 +154,10 @@ impl AccountStore for DjangoAccounts {
             return row.map(|row| user(row).map(Arc::new)).transpose();
         }
         self.one(Condition::all().add(Column::Id.eq(id))).await
+    }
+
+    fn source(&self) -> Option<UserSource> {
+        Some(self.0.users())
     }
 
     async fn by_username(&self, username: &str) -> Result<Option<Arc<User>>, StoreError> {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use donjon_core::account::UserSource;
 use donjon_core::session::StoreError;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
@@ -54,6 +55,7 @@ pub struct Database {
     direct: Option<Arc<Direct>>,
     /// How long an operation may take; on SQLite the lock and the pool set the limit.
     patience: Option<Duration>,
+    users: UserSource,
 }
 
 impl Database {
@@ -79,8 +81,7 @@ impl Database {
             }
             Target::MySql(server) => server::mysql(policy.secured(server)?, limits).await?.into(),
         };
-        let patience = Some(limits.operation);
-        Ok(Self { reader: connection.clone(), writer: connection, direct: None, patience })
+        Ok(Self { patience: Some(limits.operation), ..Self::of(connection.clone(), connection) })
     }
 
     /// Opens the SQLite database in this file, in WAL mode. A missing file is made, and on Unix only
@@ -95,7 +96,11 @@ impl Database {
         let writer = open(path, 1).await?;
         let reader = open(path, MAX_READERS).await?;
         let direct = Some(Arc::new(Direct::open(path)?));
-        Ok(Self { reader: reader.into(), writer: writer.into(), direct, patience: None })
+        Ok(Self { direct, ..Self::of(reader.into(), writer.into()) })
+    }
+
+    fn of(reader: DatabaseConnection, writer: DatabaseConnection) -> Self {
+        Self { reader, writer, direct: None, patience: None, users: UserSource::unique() }
     }
 
     /// A database in memory, for tests: it goes when the last clone does.
@@ -110,7 +115,7 @@ impl Database {
             .await
             .map_err(|error| DbError::opening(Path::new(":memory:"), error))?;
         let connection = DatabaseConnection::from(pool);
-        Ok(Self { reader: connection.clone(), writer: connection, direct: None, patience: None })
+        Ok(Self::of(connection.clone(), connection))
     }
 
     /// SeaORM's connection, which reads, writes, and runs any text as SQL: for what
@@ -118,6 +123,11 @@ impl Database {
     #[must_use]
     pub fn danger_connection(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// The rows of `auth_user` here.
+    pub(crate) fn users(&self) -> UserSource {
+        self.users
     }
 
     /// The way without a hop, where there is one.

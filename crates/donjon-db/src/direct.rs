@@ -52,6 +52,18 @@ impl Direct {
             .or_else(|| self.readers.session(key))
     }
 
+    /// What `read` makes of a session's row, and the row of the user whose id it tells, as they are at one moment; `None`
+    /// where the pool must be asked.
+    pub(crate) fn session_and_user<S>(
+        &self,
+        key: &str,
+        read: impl Fn(session::Model) -> (S, Option<i64>),
+    ) -> Option<Option<(S, Option<user::Model>)>> {
+        self.writer
+            .read_at_once(|connection| reader::session_and_user(connection, key, &read))
+            .or_else(|| self.readers.session_and_user(key, &read))
+    }
+
     /// The row of a user; `None` where the pool must be asked.
     pub(crate) fn user(&self, id: i64) -> Option<Option<user::Model>> {
         self.readers.user(id)

@@ -36,6 +36,7 @@
 //! ```
 
 mod accounts;
+mod along;
 mod bus;
 mod cache;
 mod database;

@@ -1,36 +1,48 @@
 //! Sessions in Django's table `django_session` (Django: `django.contrib.sessions.backends.db`).
 
+use std::sync::Arc;
+
+use donjon_core::account::UserSource;
 use donjon_core::clock::UnixTime;
 use donjon_core::event::Event;
 use donjon_core::session::{
     CLEAR_BATCH, Creation, Deletion, SessionCodec, SessionData, SessionKey, SessionRecord,
-    SessionStore, StoreError, Stored, Update, Version,
+    SessionStore, StoreError, Stored, Update, Version, WithUser,
 };
 use sea_orm::entity::prelude::*;
-use sea_orm::{Condition, Set, Value};
+use sea_orm::{Condition, ConnectionTrait, Set, Value};
 
+use crate::accounts::user;
+use crate::along::{self, Guesses};
 use crate::database::insert_new;
 use crate::direct::{Outcome, Write};
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
+use crate::error::store_error;
 use crate::expired::delete_expired;
 use crate::time::Moment;
 use crate::{Database, time};
 
+/// An end that moves by less than this many microseconds stays where it is: of the many saves of one page's requests
+/// only the first has to write to the index of the ends.
+const LEAST_MOVE: i64 = 1_000_000;
+
 /// A [`SessionStore`] that shares its rows with Django.
 ///
 /// A row that does not decode is told to the log and read as a session without values, under the key
-/// that it has, as Django does.
+/// that it has, as Django does. A session ends up to a second earlier than its last save asked, if an earlier save
+/// asked for that end.
 #[derive(Clone, Debug)]
 pub struct DjangoSessions {
     database: Database,
     codec: SessionCodec,
+    guesses: Arc<Guesses>,
 }
 
 impl DjangoSessions {
     /// The sessions of this database, signed by this codec.
     #[must_use]
     pub fn new(database: &Database, codec: SessionCodec) -> Self {
-        Self { database: database.clone(), codec }
+        Self { database: database.clone(), codec, guesses: Arc::default() }
     }
 
     /// What a row holds, unless it has expired. An end that is no date has passed.
@@ -40,7 +52,7 @@ impl DjangoSessions {
     fn live(&self, row: Model, now: UnixTime) -> Option<Stored> {
         let expires = time::from_column(&row.expire_date).filter(|expires| *expires > now)?;
         let record = SessionRecord { data: self.data(&row), expires };
-        Some(Stored { record, version: Version::Text(row.session_data.into()) })
+        Some(Stored { record, version: version(expires, &row.session_data) })
     }
 
     fn data(&self, row: &Model) -> SessionData {
@@ -61,6 +73,22 @@ impl DjangoSessions {
     }
 }
 
+/// A row's state: when it ends, and its text.
+fn version(expires: UnixTime, data: &str) -> Version {
+    Version::Text(format!("{} {data}", expires.micros()).into())
+}
+
+/// What [`version`] made of.
+fn seen(version: &Version) -> Option<(UnixTime, &str)> {
+    let Version::Text(text) = version else { return None };
+    let (micros, data) = text.split_once(' ')?;
+    Some((UnixTime::from_micros(micros.parse().ok()?), data))
+}
+
+fn moves_little(from: UnixTime, to: UnixTime) -> bool {
+    (0..LEAST_MOVE).contains(&to.micros().saturating_sub(from.micros()))
+}
+
 impl SessionStore for DjangoSessions {
     async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
         if !self.database.holds(key.expose()) {
@@ -74,6 +102,49 @@ impl SessionStore for DjangoSessions {
         Ok(row.and_then(|row| self.live(row, now)))
     }
 
+    async fn load_with_user(
+        &self,
+        key: &SessionKey,
+        now: UnixTime,
+        users: UserSource,
+    ) -> Result<Option<WithUser>, StoreError> {
+        if users != self.database.users() {
+            return Ok(self.load(key, now).await?.map(|stored| (stored, None)));
+        }
+        if !self.database.holds(key.expose()) {
+            return Ok(None);
+        }
+        let named = |stored: &Stored| stored.record.data.user_id();
+        let in_place = self.database.direct().and_then(|direct| {
+            direct.session_and_user(key.expose(), |row| {
+                let stored = self.live(row, now);
+                let id = stored.as_ref().and_then(named);
+                (stored, id)
+            })
+        });
+        let (stored, row) = match in_place {
+            Some(found) => found.unwrap_or_default(),
+            None => {
+                let question = along::question(self.has(key), self.guesses.of(key));
+                let query = || self.database.reader.query_one(&question);
+                let found = self.database.read(query).await?;
+                let found = found.as_ref().map(along::answer).transpose().map_err(store_error)?;
+                match found {
+                    Some((session, row)) => (self.live(session, now), row),
+                    None => (None, None),
+                }
+            }
+        };
+        let Some(stored) = stored else { return Ok(None) };
+        let id = named(&stored);
+        if let Some(id) = id {
+            self.guesses.learn(key, id);
+        }
+        // What is wrong with a row is said to whoever asks for the user.
+        let user = row.filter(|row| Some(row.id.into()) == id).and_then(|row| user(row).ok());
+        Ok(Some((stored, user.map(Arc::new))))
+    }
+
     async fn create(
         &self,
         key: &SessionKey,
@@ -84,7 +155,7 @@ impl SessionStore for DjangoSessions {
             let (key, expires) = (key.expose().to_owned(), expires.clone());
             let write = Write::Create { key, data: data.clone(), expires };
             return Ok(match direct.write(write).await? {
-                Outcome::Done => Creation::Created(Version::Text(data.into())),
+                Outcome::Done => Creation::Created(version(record.expires, &data)),
                 _ => Creation::KeyTaken,
             });
         }
@@ -95,7 +166,7 @@ impl SessionStore for DjangoSessions {
         };
         let insert = || insert_new(&self.database, row.clone());
         match self.database.write(insert).await? {
-            Some(_) => Ok(Creation::Created(Version::Text(data.into()))),
+            Some(_) => Ok(Creation::Created(version(record.expires, &data))),
             None => Ok(Creation::KeyTaken),
         }
     }
@@ -106,29 +177,33 @@ impl SessionStore for DjangoSessions {
         record: &SessionRecord,
         over: &Version,
     ) -> Result<Update, StoreError> {
-        // A version of another store's making names no text of ours.
-        let Version::Text(seen) = over else { return Ok(Update::Changed) };
+        // A version of another store's making names no row of ours.
+        let Some((ended, seen)) = seen(over) else { return Ok(Update::Changed) };
         if !self.database.holds(key.expose()) {
             return Ok(Update::Gone);
         }
         let (data, expires) = self.encode(record)?;
+        let stays = moves_little(ended, record.expires);
+        let saved = version(if stays { ended } else { record.expires }, &data);
         if let (Some(direct), Moment::Text(expires)) = (self.database.direct(), &expires) {
-            let (key, seen, expires) = (key.expose().to_owned(), seen.to_string(), expires.clone());
-            let write = Write::Update { key, data: data.clone(), expires, seen };
-            return Ok(match direct.write(write).await? {
-                Outcome::Done => Update::Saved(Version::Text(data.into())),
+            let expires = (!stays).then(|| expires.clone());
+            let (key, seen) = (key.expose().to_owned(), seen.to_owned());
+            return Ok(match direct.write(Write::Update { key, data, expires, seen }).await? {
+                Outcome::Done => Update::Saved(saved),
                 Outcome::None => Update::Gone,
                 _ => Update::Changed,
             });
         }
-        let update = Entity::update_many()
-            .col_expr(Column::SessionData, data.clone().into())
-            .col_expr(Column::ExpireDate, Value::from(expires).into())
+        let mut update = Entity::update_many()
+            .col_expr(Column::SessionData, data.into())
             .filter(self.has(key))
             .filter(self.database.exactly(Column::SessionData, seen));
+        if !stays {
+            update = update.col_expr(Column::ExpireDate, Value::from(expires).into());
+        }
         let write = || update.clone().exec(&self.database.writer);
         if self.database.write(write).await?.rows_affected > 0 {
-            return Ok(Update::Saved(Version::Text(data.into())));
+            return Ok(Update::Saved(saved));
         }
         let count = || Entity::find().filter(self.has(key)).count(&self.database.writer);
         let there = self.database.read(count).await?;

@@ -7,16 +7,17 @@
     reason = "the helpers of tests stop a test"
 )]
 
+mod place;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use donjon_core::clock::UnixTime;
 use donjon_core::secret::Keys;
-use donjon_core::session::{
-    SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore, StoreError, Update, Version,
-};
+use donjon_core::session::{SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore};
 use donjon_db::{BUSY_TIMEOUT, Database, DbErrorKind, DjangoSessions};
+use place::sessions::{load, update};
 use sea_orm::ConnectionTrait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
@@ -42,29 +43,6 @@ async fn another_process(path: &Path) -> SqliteConnection {
 async fn texts(connection: &mut SqliteConnection, sql: &'static str) -> Vec<String> {
     let rows = sqlx::query(sql).fetch_all(connection).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
-}
-
-async fn load(
-    sessions: &DjangoSessions,
-    key: &SessionKey,
-    now: UnixTime,
-) -> Result<Option<SessionRecord>, StoreError> {
-    Ok(sessions.load(key, now).await?.map(|stored| stored.record))
-}
-
-/// Writes over whatever is there, and tells whether anything was.
-async fn update(
-    sessions: &DjangoSessions,
-    key: &SessionKey,
-    record: &SessionRecord,
-) -> Result<bool, StoreError> {
-    let seen = sessions.load(key, UnixTime::from_seconds(0)).await?;
-    let over = seen.map_or(Version::Text("nothing".into()), |stored| stored.version);
-    match sessions.update(key, record, &over).await? {
-        Update::Saved(_) => Ok(true),
-        Update::Gone => Ok(false),
-        Update::Changed => panic!("nobody else writes here"),
-    }
 }
 
 #[tokio::test]

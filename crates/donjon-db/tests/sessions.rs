@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex};
 use donjon_core::clock::{Clock, UnixTime};
 use donjon_core::secret::Keys;
 use donjon_core::session::{
-    Creation, SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore, StoreError,
-    Update, Version, contract,
+    Creation, SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore, Update, contract,
 };
 use donjon_db::{Database, DjangoSessions};
+use place::sessions::{load, update};
 use place::{Fresh, Place};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
@@ -54,35 +54,13 @@ fn key(text: &str) -> SessionKey {
     SessionKey::parse(text).unwrap()
 }
 
-async fn load(
-    sessions: &DjangoSessions,
-    key: &SessionKey,
-    now: UnixTime,
-) -> Result<Option<SessionRecord>, StoreError> {
-    Ok(sessions.load(key, now).await?.map(|stored| stored.record))
-}
-
-/// Writes over whatever is there, and tells whether anything was.
-async fn update(
-    sessions: &DjangoSessions,
-    key: &SessionKey,
-    record: &SessionRecord,
-) -> Result<bool, StoreError> {
-    let seen = sessions.load(key, UnixTime::from_seconds(0)).await?;
-    let over = seen.map_or(Version::Text("nothing".into()), |stored| stored.version);
-    match sessions.update(key, record, &over).await? {
-        Update::Saved(_) => Ok(true),
-        Update::Gone => Ok(false),
-        Update::Changed => panic!("nobody else writes here"),
-    }
-}
-
 on_each! {
     the_table_keeps_the_contract
     what_is_created_is_loaded_until_it_expires
     a_taken_key_keeps_its_row_even_if_it_has_expired
     a_save_that_races_a_logout_loses
     an_update_touches_no_other_row
+    an_end_that_moves_little_stays
     a_row_that_is_not_to_be_believed_is_an_empty_session_under_its_key
     only_what_has_expired_is_cleared
     a_key_that_looks_like_sql_is_only_a_key
@@ -134,6 +112,26 @@ async fn an_update_touches_no_other_row(place: Place) {
     update(&sessions, &mine, &record(2, later())).await.unwrap();
     sessions.delete(&mine).await.unwrap();
     assert_eq!(load(&sessions, &other, NOW).await.unwrap(), Some(record(1, later())));
+}
+
+async fn an_end_that_moves_little_stays(place: Place) {
+    let (_fresh, _database, sessions) = store(place).await;
+    let key = SessionKey::random();
+    let after = |micros| later().plus_micros(micros);
+    let Creation::Created(mut seen) = sessions.create(&key, &record(0, later())).await.unwrap()
+    else {
+        panic!("there was none")
+    };
+    let asked = [0, 600_000, 999_999, 1_000_000, 1_600_000, 2_000_000, 1_999_999, -5_000_000];
+    let ends = [0, 0, 0, 1_000_000, 1_000_000, 2_000_000, 1_999_999, -5_000_000];
+    for (number, (asked, end)) in (1..).zip(asked.into_iter().zip(ends)) {
+        let saved = sessions.update(&key, &record(number, after(asked)), &seen).await.unwrap();
+        let Update::Saved(now) = saved else { panic!("nobody else writes here") };
+        let stored = sessions.load(&key, NOW).await.unwrap().unwrap();
+        assert_eq!(stored.record, record(number, after(end)), "{asked}");
+        assert!(stored.version == now, "{asked}");
+        seen = now;
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use donjon::host::HostLayer;
 use donjon::password::{Passwords, Pbkdf2, unusable};
 use donjon::session::{SessionHandle, SessionLayer, SessionPolicy};
 use donjon::stack::Stack;
-use donjon_core::account::{EncodedPassword, User};
+use donjon_core::account::{EncodedPassword, User, UserSource};
 use donjon_core::clock::{Clock, UnixTime};
 use donjon_core::host::AllowedHosts;
 use donjon_core::origin::SitePolicy;
@@ -198,6 +198,44 @@ async fn rule_1_the_user_is_asked_for_once_and_only_if_somebody_wants_to_know() 
     assert_eq!((site.accounts.calls(), site.sessions.calls()), before);
     assert_eq!(alice.get("/twice").await.text, "alice");
     assert_eq!((site.accounts.calls(), site.sessions.calls()), (before.0 + 1, before.1 + 1));
+}
+
+#[tokio::test]
+async fn rule_1_a_user_who_was_read_along_is_not_asked_for_again() {
+    let site = Site::new().await;
+    let mut browser = site.logged_in("alice").await;
+    let [alice, bob] = [1, 2].map(|id| site.accounts.inner.change(id, |_| {}).unwrap());
+    let users = UserSource::unique();
+    site.accounts.read_along(users, None);
+    let mut asks = async |source, user| {
+        site.sessions.read_along(source, user);
+        let before = site.accounts.calls();
+        assert_eq!(browser.get("/twice").await.text, "alice");
+        site.accounts.calls() - before
+    };
+    assert_eq!(asks(users, Some(alice.clone())).await, 0);
+    assert_eq!(asks(users, None).await, 1);
+    assert_eq!(asks(users, Some(bob)).await, 1, "the session names somebody else");
+    assert_eq!(asks(UserSource::unique(), Some(alice)).await, 1, "these are other users");
+}
+
+#[tokio::test]
+async fn rule_3_who_was_read_along_must_be_active_and_have_the_password_too() {
+    let site = Site::new().await;
+    let (mut here, mut there) = (site.logged_in("alice").await, site.logged_in("alice").await);
+    let users = UserSource::unique();
+    site.accounts.read_along(users, None);
+    site.sessions.read_along(users, site.accounts.inner.change(1, |user| user.is_active = false));
+    assert_eq!(name(&mut here).await, "nobody");
+    assert_eq!(site.sessions.inner.len(), 2, "who comes back is still logged in");
+    let new = Pbkdf2::with_iterations(site::CHEAP).hash("another");
+    let changed = site.accounts.inner.change(1, |user| {
+        user.is_active = true;
+        user.password = new;
+    });
+    site.sessions.read_along(users, changed);
+    assert_eq!(name(&mut there).await, "nobody");
+    assert_eq!(site.sessions.inner.len(), 1);
 }
 
 #[tokio::test]

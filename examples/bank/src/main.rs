@@ -68,8 +68,11 @@ async fn clear_sessions(place: &Place) -> ExitCode {
     }
 }
 
+/// What is logged unless `RUST_LOG` says otherwise. PostgreSQL notes of every table that it is there already.
+const LOGGED: &str = "info,sqlx::postgres::notice=warn";
+
 async fn run(options: &Options) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match start(options).await {
         Ok(running) => {

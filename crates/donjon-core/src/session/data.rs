@@ -10,6 +10,9 @@ use serde_json::value::RawValue;
 
 use crate::signing::{SigningError, from_json, to_ascii_json};
 
+/// The name of the user who is logged in.
+const USER_ID: &str = "_auth_user_id";
+
 /// A session's values by name, in the order in which they were added.
 ///
 /// Each is kept as the JSON it came as, and read only when it is asked for; what nobody touches goes
@@ -83,6 +86,15 @@ impl SessionData {
         match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             Some(plain) if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
             _ => serde_json::from_str(raw).ok().map(Cow::Owned),
+        }
+    }
+
+    /// The id of the user who is logged in: text, or a number as very old Django wrote it. Django: `_auth_user_id`.
+    #[must_use]
+    pub fn user_id(&self) -> Option<i64> {
+        match self.text(USER_ID) {
+            Some(text) => text.trim().parse().ok(),
+            None => self.value(USER_ID).ok().flatten(),
         }
     }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::{
     Creation, Deletion, DynSessionStore, Lifetime, SessionCodec, SessionError, SessionKey,
-    SessionRecord, StoreError, Stored, Update, Version,
+    SessionRecord, StoreError, Stored, Update, Version, WithUser,
 };
+use crate::account::UserSource;
 use crate::clock::{Clock, UnixTime};
 use crate::event::Event;
 use crate::secret::Keys;
@@ -73,11 +74,16 @@ impl Engine {
         key: &SessionKey,
         lifetime: &Lifetime,
         now: UnixTime,
-    ) -> Result<Option<Stored>, StoreError> {
-        match self {
-            Self::Store(store) => store.load(key, now).await,
-            Self::Cookie(cookie) => Ok(cookie.open(key, lifetime, now)),
-        }
+        users: Option<UserSource>,
+    ) -> Result<Option<WithUser>, StoreError> {
+        let stored = match (self, users) {
+            (Self::Store(store), Some(users)) => {
+                return store.load_with_user(key, now, users).await;
+            }
+            (Self::Store(store), None) => store.load(key, now).await?,
+            (Self::Cookie(cookie), _) => cookie.open(key, lifetime, now),
+        };
+        Ok(stored.map(|stored| (stored, None)))
     }
 
     /// Keeps a session that is new.

@@ -13,6 +13,7 @@ use super::{
     AgentFamily, BadExpiry, Deletion, Engine, Expires, Expiry, Lifetime, SessionData, SessionKey,
     SessionRecord, StoreError, Stored, Update, Version,
 };
+use crate::account::{User, UserSource};
 use crate::clock::{Clock, UnixTime};
 use crate::event::Event;
 
@@ -181,33 +182,60 @@ impl Session {
 
     /// The values, loaded if they aren't yet.
     async fn load(&self) -> Result<SessionData, StoreError> {
+        Ok(self.load_with_user(None).await?.0)
+    }
+
+    /// The same, and the user whom they name, if they are loaded now and the store reads these users along.
+    async fn load_with_user(
+        &self,
+        users: Option<UserSource>,
+    ) -> Result<(SessionData, Option<Arc<User>>), StoreError> {
         let key = {
             let mut state = self.state();
             state.accessed = true;
             match (&state.data, &state.key) {
-                (Some(data), _) => return Ok(data.clone()),
+                (Some(data), _) => return Ok((data.clone(), None)),
                 (None, Some(key)) => key.clone(),
-                (None, None) => return Ok(state.data.insert(SessionData::default()).clone()),
+                (None, None) => {
+                    return Ok((state.data.insert(SessionData::default()).clone(), None));
+                }
             }
         };
-        let found = self.find(&key, self.now()).await?;
+        let found = self.find_with_user(&key, self.now(), users).await?;
         let mut state = self.state();
         if let Some(data) = &state.data {
-            return Ok(data.clone());
+            return Ok((data.clone(), None));
         }
-        match found {
-            Some(base) => state.base = Some(base),
+        let user = match found {
+            Some((base, user)) => {
+                state.base = Some(base);
+                user
+            }
             // A key without a live row is somebody's wish: it must not become a key of ours.
-            None => state.key = None,
-        }
+            None => {
+                state.key = None;
+                None
+            }
+        };
         let loaded = state.base.as_ref().map(|base| base.data.clone()).unwrap_or_default();
-        Ok(state.data.insert(loaded).clone())
+        Ok((state.data.insert(loaded).clone(), user))
     }
 
     /// What is kept under `key` and had not expired at `at`, if it is this visitor's.
     async fn find(&self, key: &SessionKey, at: UnixTime) -> Result<Option<Base>, StoreError> {
+        Ok(self.find_with_user(key, at, None).await?.map(|(base, _)| base))
+    }
+
+    async fn find_with_user(
+        &self,
+        key: &SessionKey,
+        at: UnixTime,
+        users: Option<UserSource>,
+    ) -> Result<Option<(Base, Option<Arc<User>>)>, StoreError> {
         let lifetime = &self.0.context.lifetime;
-        let Some(stored) = self.engine().load(key, lifetime, at).await? else { return Ok(None) };
+        let Some((stored, user)) = self.engine().load(key, lifetime, at, users).await? else {
+            return Ok(None);
+        };
         let data = &stored.record.data;
         if data.contains(LEFT) || !self.is_the_visitors(data) {
             return Ok(None);
@@ -217,7 +245,7 @@ impl Session {
             Event::SessionEnded.emit();
             return Ok(None);
         }
-        Ok(Some(Base::from(stored)))
+        Ok(Some((Base::from(stored), user)))
     }
 
     /// Was the session begun by a browser like this one?
@@ -253,6 +281,18 @@ impl Session {
     /// [`SessionError::Store`].
     pub async fn data(&self) -> Result<SessionData, SessionError> {
         Ok(self.load().await?)
+    }
+
+    /// All values, as they stand, and the user whom they name, if this is the first look at them and the store has read
+    /// that user along: see [`SessionStore::load_with_user`](super::SessionStore::load_with_user).
+    ///
+    /// # Errors
+    /// [`SessionError::Store`].
+    pub async fn data_and_user(
+        &self,
+        users: Option<UserSource>,
+    ) -> Result<(SessionData, Option<Arc<User>>), SessionError> {
+        Ok(self.load_with_user(users).await?)
     }
 
     /// Puts a value under this name.

@@ -6,8 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Creation, Deletion, SessionKey, SessionRecord, SessionStore, StoreError, Stored, Update,
-    Version,
+    Version, WithUser,
 };
+use crate::account::UserSource;
 use crate::clock::UnixTime;
 
 /// What tells these digests from others of the same text.
@@ -46,6 +47,15 @@ fn digest(key: &SessionKey) -> SessionKey {
 impl<S: SessionStore> SessionStore for HashedKeys<S> {
     async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
         self.0.load(&digest(key), now).await
+    }
+
+    async fn load_with_user(
+        &self,
+        key: &SessionKey,
+        now: UnixTime,
+        users: UserSource,
+    ) -> Result<Option<WithUser>, StoreError> {
+        self.0.load_with_user(&digest(key), now, users).await
     }
 
     async fn create(

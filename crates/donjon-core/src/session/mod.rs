@@ -53,7 +53,7 @@ pub use memory::{MAX_SESSIONS, MemorySessions};
 pub use rotation::{Rotate, Rotation};
 pub use store::{
     BoxFuture, Creation, Deletion, DynSessionStore, SessionKey, SessionRecord, SessionStore,
-    StoreError, Stored, Update, Version,
+    StoreError, Stored, Update, Version, WithUser,
 };
 pub use user_sessions::{
     DynUserSessions, MAX_DEVICE, MAX_LISTED, MemoryUserSessions, Seen, SessionId, Sighting,

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::SessionData;
+use crate::account::{User, UserSource};
 use crate::clock::UnixTime;
 use crate::entropy;
 
@@ -78,6 +79,9 @@ pub struct Stored {
     /// Which state of it this is.
     pub version: Version,
 }
+
+/// A record and, if the store has read that row along, the user whom its values name.
+pub type WithUser = (Stored, Option<Arc<User>>);
 
 /// Which state of a record somebody has seen: [`SessionStore::update`] writes over that one only.
 ///
@@ -161,6 +165,18 @@ pub trait SessionStore: Send + Sync + 'static {
         now: UnixTime,
     ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
+    /// The same, and the user whom the record [names](SessionData::user_id), if the store reads users of this source with
+    /// the same question.
+    fn load_with_user(
+        &self,
+        key: &SessionKey,
+        now: UnixTime,
+        users: UserSource,
+    ) -> impl Future<Output = Result<Option<WithUser>, StoreError>> + Send {
+        let _ = users;
+        async move { Ok(self.load(key, now).await?.map(|stored| (stored, None))) }
+    }
+
     /// Puts a record under a key that has none, expired or not. Never overwrites.
     fn create(
         &self,
@@ -216,6 +232,14 @@ pub trait DynSessionStore: Send + Sync + 'static {
         now: UnixTime,
     ) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
+    /// See [`SessionStore::load_with_user`].
+    fn load_with_user<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        now: UnixTime,
+        users: UserSource,
+    ) -> BoxFuture<'a, Result<Option<WithUser>, StoreError>>;
+
     /// See [`SessionStore::create`].
     fn create<'a>(
         &'a self,
@@ -258,6 +282,15 @@ impl<S: SessionStore> DynSessionStore for S {
         now: UnixTime,
     ) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
         Box::pin(SessionStore::load(self, key, now))
+    }
+
+    fn load_with_user<'a>(
+        &'a self,
+        key: &'a SessionKey,
+        now: UnixTime,
+        users: UserSource,
+    ) -> BoxFuture<'a, Result<Option<WithUser>, StoreError>> {
+        Box::pin(SessionStore::load_with_user(self, key, now, users))
     }
 
     fn create<'a>(

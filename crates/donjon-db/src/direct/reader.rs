@@ -37,8 +37,16 @@ impl Readers {
         self.ask(|connection| session(connection, key))
     }
 
+    pub(super) fn session_and_user<S>(
+        &self,
+        key: &str,
+        read: impl Fn(session::Model) -> (S, Option<i64>),
+    ) -> Option<Option<(S, Option<user::Model>)>> {
+        self.ask(|connection| session_and_user(connection, key, &read))
+    }
+
     pub(super) fn user(&self, id: i64) -> Option<Option<user::Model>> {
-        self.ask(|connection| connection.prepare_cached(USER)?.query_row([id], user_row).optional())
+        self.ask(|connection| user(connection, id))
     }
 
     /// Asks the first connection that is free; `None` if none is, or it does not answer at once.
@@ -79,6 +87,25 @@ pub(super) fn session(
     key: &str,
 ) -> rusqlite::Result<Option<session::Model>> {
     connection.prepare_cached(SESSION)?.query_row([key], session_row).optional()
+}
+
+/// What `read` makes of a session's row, and the row of the user whose id it tells.
+pub(super) fn session_and_user<S>(
+    connection: &Connection,
+    key: &str,
+    read: impl Fn(session::Model) -> (S, Option<i64>),
+) -> rusqlite::Result<Option<(S, Option<user::Model>)>> {
+    let mut question = connection.prepare_cached(SESSION)?;
+    // While the first question has not ended, both see the same state, and SQLite takes its locks once.
+    let mut rows = question.query([key])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (session, id) = read(session_row(row)?);
+    let user = id.map(|id| user(connection, id)).transpose()?.flatten();
+    Ok(Some((session, user)))
+}
+
+fn user(connection: &Connection, id: i64) -> rusqlite::Result<Option<user::Model>> {
+    connection.prepare_cached(USER)?.query_row([id], user_row).optional()
 }
 
 /// Without `mmap_size`: where the file has been cut short, or the disk fails, a page that is read through

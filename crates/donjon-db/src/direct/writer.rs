@@ -37,8 +37,8 @@ const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 pub(crate) enum Write {
     /// A new row, unless its key is taken.
     Create { key: String, data: String, expires: String },
-    /// Other values in the row, if it still has those that the writer saw.
-    Update { key: String, data: String, expires: String, seen: String },
+    /// Other values in the row, and another end if one is said, if it still has the values that the writer saw.
+    Update { key: String, data: String, expires: Option<String>, seen: String },
     /// No row.
     Delete { key: String },
     /// None of the rows that ended before a moment, as far as the limit goes.
@@ -251,10 +251,21 @@ fn act(connection: &Connection, write: &Write) -> rusqlite::Result<Outcome> {
             Ok(if count == 0 { Outcome::Another } else { Outcome::Done })
         }
         Write::Update { key, data, expires, seen } => {
-            let update = "UPDATE django_session SET session_data = ?2, expire_date = ?3 \
-                          WHERE session_key = ?1 AND session_data = ?4";
-            let count =
-                connection.prepare_cached(update)?.execute(params![key, data, expires, seen])?;
+            // An index of the column is written to as soon as the column is named, whatever its value.
+            let count = match expires {
+                Some(expires) => connection
+                    .prepare_cached(
+                        "UPDATE django_session SET session_data = ?2, expire_date = ?4 \
+                         WHERE session_key = ?1 AND session_data = ?3",
+                    )?
+                    .execute(params![key, data, seen, expires])?,
+                None => connection
+                    .prepare_cached(
+                        "UPDATE django_session SET session_data = ?2 \
+                         WHERE session_key = ?1 AND session_data = ?3",
+                    )?
+                    .execute(params![key, data, seen])?,
+            };
             if count > 0 {
                 return Ok(Outcome::Done);
             }
@@ -310,7 +321,7 @@ mod tests {
     }
 
     fn update(key: &str, data: &str, seen: &str) -> Write {
-        let expires = "2031-05-06 07:08:09".into();
+        let expires = Some("2031-05-06 07:08:09".into());
         Write::Update { key: key.into(), data: data.into(), expires, seen: seen.into() }
     }
 
@@ -436,6 +447,23 @@ mod tests {
         assert_eq!(at_once(Write::Delete { key: "a".into() }), Some(Outcome::Done));
         assert_eq!(at_once(update("a", "5", "3")), Some(Outcome::None));
         assert_eq!(count(&other(&folder)), 0);
+    }
+
+    #[test]
+    fn an_end_that_stays_costs_no_write_to_its_index() {
+        let (folder, desk) = table();
+        other(&folder).execute("CREATE INDEX ends ON django_session (expire_date)", []).unwrap();
+        let log = folder.path().join("site.sqlite3-wal");
+        let written = |write| {
+            let before = log.metadata().unwrap().len();
+            assert_eq!(desk.write_at_once(&write).map(Result::unwrap), Some(Outcome::Done));
+            log.metadata().unwrap().len() - before
+        };
+        written(create("a", "1"));
+        let moves = written(update("a", "2", "1"));
+        let (key, data, seen) = ("a".into(), "3".into(), "2".into());
+        let stays = written(Write::Update { key, data, expires: None, seen });
+        assert_eq!(moves, 2 * stays, "pages of the table and of the index");
     }
 
     #[test]

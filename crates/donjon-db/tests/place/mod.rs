@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
 pub(crate) mod network;
+pub(crate) mod sessions;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

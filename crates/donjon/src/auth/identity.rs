@@ -227,8 +227,9 @@ impl Auth {
 
     /// Rules 2, 3 and 8.
     async fn recognise(&self) -> Result<Option<Arc<User>>, AuthError> {
-        let data = self.0.session.data().await?;
-        let Some(user) = self.vouched_for(&data).await? else { return Ok(None) };
+        let users = self.0.context.accounts.source();
+        let (data, along) = self.0.session.data_and_user(users).await?;
+        let Some(user) = self.vouched_for(&data, along).await? else { return Ok(None) };
         if let Some(list) = self.list()
             && self.sight(list, user.id, &data).await? == Seen::Unlisted
         {
@@ -238,11 +239,19 @@ impl Auth {
         Ok(Some(user))
     }
 
-    /// Rules 2 and 3.
-    async fn vouched_for(&self, data: &SessionData) -> Result<Option<Arc<User>>, AuthError> {
+    /// Rules 2 and 3. The user whom the session names may have been read along with it.
+    async fn vouched_for(
+        &self,
+        data: &SessionData,
+        along: Option<Arc<User>>,
+    ) -> Result<Option<Arc<User>>, AuthError> {
         let Some(id) = claimed_user(data)? else { return Ok(None) };
         let (accounts, hash) = (&self.0.context.accounts, data.text(USER_HASH).unwrap_or_default());
-        let Some(mut user) = accounts.by_id(id).await? else { return Ok(None) };
+        let found = match along.filter(|user| user.id == id) {
+            Some(user) => Some(user),
+            None => accounts.by_id(id).await?,
+        };
+        let Some(mut user) = found else { return Ok(None) };
         let mut hash_of = self.policy().find(&hash, &user.password);
         if hash_of == HashOf::Nobody {
             // Accounts that are remembered may not know a new password yet.
@@ -387,17 +396,12 @@ impl fmt::Debug for Auth {
     }
 }
 
-/// The user whom a session names, if a backend of ours vouched for the name. The id is text, or a
-/// number as very old Django wrote it.
+/// The user whom a session names, if a backend of ours vouched for the name.
 fn claimed_user(data: &SessionData) -> Result<Option<i64>, AuthError> {
     if !data.contains(USER_ID) || data.text(USER_BACKEND).as_deref() != Some(BACKEND) {
         return Ok(None);
     }
-    let id = match data.text(USER_ID) {
-        Some(text) => text.trim().parse().ok(),
-        None => data.value(USER_ID).ok().flatten(),
-    };
-    id.map(Some).ok_or(AuthError::UserId)
+    data.user_id().map(Some).ok_or(AuthError::UserId)
 }
 
 fn is_session_of(data: &SessionData, user: &User, hash: &str) -> bool {

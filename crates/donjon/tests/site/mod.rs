@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,12 +13,13 @@ use axum::response::Response;
 use donjon::password::{Passwords, Pbkdf2};
 use donjon_core::account::{
     AccountStore, EncodedPassword, MemoryAccounts, NewUser, Permissions, User, UserCreation,
+    UserSource,
 };
 use donjon_core::clock::UnixTime;
 use donjon_core::origin::{Connection, Scheme};
 use donjon_core::session::{
     Creation, Deletion, MemorySessions, SessionKey, SessionRecord, SessionStore, StoreError,
-    Stored, Update, Version,
+    Stored, Update, Version, WithUser,
 };
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header, request};
 use tower::ServiceExt;
@@ -39,6 +40,8 @@ pub struct Store<S> {
     calls: AtomicUsize,
     down: AtomicBool,
     others_delete: AtomicBool,
+    /// Where users are, and whom a store of sessions reads along with each session.
+    along: Mutex<(Option<UserSource>, Option<Arc<User>>)>,
 }
 
 pub type Sessions = Arc<Store<MemorySessions>>;
@@ -62,6 +65,11 @@ impl<S> Store<S> {
         self.others_delete.store(true, Ordering::SeqCst);
     }
 
+    /// Users are of this source, and this one is read along.
+    pub fn read_along(&self, users: UserSource, user: Option<Arc<User>>) {
+        *self.along.lock().unwrap() = (Some(users), user);
+    }
+
     fn ask(&self) -> Result<(), StoreError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         match self.down.load(Ordering::SeqCst) {
@@ -72,6 +80,17 @@ impl<S> Store<S> {
 }
 
 impl SessionStore for Store<MemorySessions> {
+    async fn load_with_user(
+        &self,
+        key: &SessionKey,
+        now: UnixTime,
+        users: UserSource,
+    ) -> Result<Option<WithUser>, StoreError> {
+        let (source, user) = self.along.lock().unwrap().clone();
+        let user = user.filter(|_| source == Some(users));
+        Ok(SessionStore::load(self, key, now).await?.map(|stored| (stored, user)))
+    }
+
     async fn load(&self, key: &SessionKey, now: UnixTime) -> Result<Option<Stored>, StoreError> {
         self.ask()?;
         SessionStore::load(&self.inner, key, now).await
@@ -130,6 +149,10 @@ impl AccountStore for Store<MemoryAccounts> {
     async fn by_id(&self, id: i64) -> Result<Option<Arc<User>>, StoreError> {
         self.ask()?;
         AccountStore::by_id(&self.inner, id).await
+    }
+
+    fn source(&self) -> Option<UserSource> {
+        self.along.lock().unwrap().0
     }
 
     async fn by_username(&self, username: &str) -> Result<Option<Arc<User>>, StoreError> {
