@@ -68,6 +68,9 @@ impl UnixTime {
     /// Returns `None` for what is not a date and time.
     #[must_use]
     pub fn parse_iso(text: &str) -> Option<Self> {
+        if let Some(time) = parse_plain(text.as_bytes()) {
+            return Some(time);
+        }
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Some(Self(instant.as_microsecond()));
         }
@@ -93,12 +96,27 @@ impl UnixTime {
 
     fn civil(self, between: &str) -> String {
         let Date { year, month, day, hour, minute, second, .. } = self.date();
-        let mut text =
-            format!("{year:04}-{month:02}-{day:02}{between}{hour:02}:{minute:02}:{second:02}");
+        let mut text = String::with_capacity(LONGEST_ISO);
+        match year {
+            0..=9_999 => {
+                push_two(&mut text, year / 100);
+                push_two(&mut text, year);
+            }
+            // Writing to a String cannot fail.
+            _ => drop(write!(text, "{year:04}")),
+        }
+        for (before, number) in
+            [("-", month), ("-", day), (between, hour), (":", minute), (":", second)]
+        {
+            text.push_str(before);
+            push_two(&mut text, number);
+        }
         let micros = self.0.rem_euclid(1_000_000);
         if micros != 0 {
-            // Writing to a String cannot fail.
-            let _ = write!(text, ".{micros:06}");
+            text.push('.');
+            for part in [micros / 10_000, micros / 100, micros] {
+                push_two(&mut text, part);
+            }
         }
         text
     }
@@ -117,6 +135,56 @@ impl UnixTime {
             second: rest % 60,
         }
     }
+}
+
+/// `2025-06-15 15:06:40[.ffffff]`, which every row has: a tenth of the time that all other forms take, which are not
+/// read here.
+fn parse_plain(text: &[u8]) -> Option<UnixTime> {
+    let (whole, micros) = match text.split_at_checked(19)? {
+        (whole, []) => (whole, 0),
+        (whole, [b'.', decimals @ ..]) if decimals.len() == 6 => (whole, number(decimals)?),
+        _ => return None,
+    };
+    let &[
+        y0,
+        y1,
+        y2,
+        y3,
+        b'-',
+        m0,
+        m1,
+        b'-',
+        d0,
+        d1,
+        b' ' | b'T',
+        h0,
+        h1,
+        b':',
+        n0,
+        n1,
+        b':',
+        s0,
+        s1,
+    ] = whole
+    else {
+        return None;
+    };
+    let (year, month, day) = (number(&[y0, y1, y2, y3])?, number(&[m0, m1])?, number(&[d0, d1])?);
+    let (hour, minute, second) = (number(&[h0, h1])?, number(&[n0, n1])?, number(&[s0, s1])?);
+    let days = days_from_civil(year, month, day);
+    let exists = year > 0 && civil_from_days(days) == (year, month, day);
+    if !exists || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
+    Some(UnixTime::from_seconds(seconds).plus_micros(micros))
+}
+
+/// A number of few digits.
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0, |number, digit| {
+        digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0'))
+    })
 }
 
 struct Date {
@@ -143,6 +211,19 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
+
+/// The inverse of [`civil_from_days`]; for a day that does not exist, another day.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let month_from_march = (month + 9).rem_euclid(12);
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The length of `2025-06-15T15:06:40.123456+00:00`.
+const LONGEST_ISO: usize = 32;
 
 /// HTTP's form of a date (RFC 9110, 5.6.7): `Sun, 29 Jun 2025 15:06:40 GMT`.
 pub struct HttpDate(pub UnixTime);
@@ -267,6 +348,7 @@ mod tests {
             let time = UnixTime::from_seconds(day * 86_400 - 6_000_000_000);
             let jiff = jiff::Timestamp::from_second(time.seconds()).unwrap();
             assert_eq!(time.to_iso(), jiff.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string());
+            assert_eq!(parse_plain(time.to_sqlite().as_bytes()), Some(time));
             assert_eq!(
                 HttpDate(time).to_string(),
                 jiff.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
@@ -288,6 +370,38 @@ mod tests {
                 "{text}"
             );
         }
+        for (text, micros) in [
+            ("0001-01-01 00:00:00", -62_135_596_800_000_000),
+            ("9999-12-31T23:59:59.999999", 253_402_300_799_999_999),
+            ("2024-02-29 12:00:00.000001", 1_709_208_000_000_001),
+        ] {
+            let time = Some(UnixTime::from_micros(micros));
+            assert_eq!((parse_plain(text.as_bytes()), UnixTime::parse_iso(text)), (time, time));
+        }
+        for other in [
+            "2025-02-29 00:00:00",
+            "2025-00-10 00:00:00",
+            "2025-13-10 00:00:00",
+            "2025-01-00 00:00:00",
+            "2025-04-31 00:00:00",
+            "2025-01-01 24:00:00",
+            "2025-01-01 00:60:00",
+            "2025-01-01 00:00:61",
+            "2025-01-01 00:00:0x",
+            "2025-01-01 00:00:00.00000x",
+            "2025/01/01 00:00:00",
+        ] {
+            assert_eq!((parse_plain(other.as_bytes()), UnixTime::parse_iso(other)), (None, None));
+        }
+        for (micros, text) in [
+            (-62_167_219_200_000_000, "0000-01-01 00:00:00"),
+            (-62_167_219_200_000_001, "-001-12-31 23:59:59.999999"),
+            (253_402_300_800_000_007, "10000-01-01 00:00:00.000007"),
+            (1_750_000_000_102_030, "2025-06-15 15:06:40.102030"),
+        ] {
+            assert_eq!(UnixTime::from_micros(micros).to_sqlite(), text);
+        }
+        assert_eq!(parse_plain(b"0000-01-01 00:00:00"), None, "Python has no such year");
         assert_eq!(UnixTime::parse_iso("not a date"), None);
         assert_eq!(UnixTime::parse_iso(""), None);
     }

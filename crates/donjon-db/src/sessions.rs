@@ -75,7 +75,7 @@ impl DjangoSessions {
 
 /// A row's state: when it ends, and its text.
 fn version(expires: UnixTime, data: &str) -> Version {
-    Version::Text(format!("{} {data}", expires.micros()).into())
+    Version::Text([&*expires.micros().to_string(), " ", data].concat().into())
 }
 
 /// What [`version`] made of.
