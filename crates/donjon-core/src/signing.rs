@@ -239,8 +239,8 @@ pub struct Signer {
     salt: String,
     separator: String,
     algorithm: Algorithm,
-    /// For SHA-256, one for each key: made when first needed.
-    macs: Arc<OnceLock<Vec<SaltedMac>>>,
+    /// For SHA-256, one for each key: made when first needed, and never for another salt.
+    macs: Arc<[OnceLock<SaltedMac>]>,
 }
 
 impl Signer {
@@ -250,25 +250,25 @@ impl Signer {
     /// A signer with Django's defaults: [`Signer::SALT`], `:` and SHA-256.
     #[must_use]
     pub fn new(keys: &Keys) -> Self {
-        Self {
-            keys: keys.clone(),
-            salt: Self::SALT.to_owned(),
-            separator: ":".to_owned(),
-            algorithm: Algorithm::Sha256,
-            macs: Arc::default(),
-        }
+        let (salt, separator) = (Self::SALT.to_owned(), ":".to_owned());
+        Self::with(keys.clone(), salt, separator, Algorithm::Sha256)
+    }
+
+    fn with(keys: Keys, salt: String, separator: String, algorithm: Algorithm) -> Self {
+        let macs = keys.iter().map(|_| OnceLock::new()).collect();
+        Self { keys, salt, separator, algorithm, macs }
     }
 
     /// Names the purpose. Two purposes must never share a salt.
     #[must_use]
     pub fn salt(self, salt: impl Into<String>) -> Self {
-        Self { salt: salt.into(), macs: Arc::default(), ..self }
+        Self::with(self.keys, salt.into(), self.separator, self.algorithm)
     }
 
     /// Takes another hash.
     #[must_use]
     pub fn algorithm(self, algorithm: Algorithm) -> Self {
-        Self { algorithm, macs: Arc::default(), ..self }
+        Self::with(self.keys, self.salt, self.separator, algorithm)
     }
 
     /// Takes another separator.
@@ -294,19 +294,12 @@ impl Signer {
 
     /// The keyed hash under this key, which has this place among the keys.
     fn tag(&self, value: &[u8], place: usize, key: &SecretKey) -> Tag {
-        match self.macs().get(place) {
-            Some(mac) => mac.hash(value),
-            None => salted_hmac(&self.purpose(), value, key, self.algorithm),
-        }
-    }
-
-    fn macs(&self) -> &[SaltedMac] {
-        self.macs.get_or_init(|| match self.algorithm {
-            Algorithm::Sha256 => {
-                self.keys.iter().map(|key| SaltedMac::new(&self.purpose(), key)).collect()
+        match (self.algorithm, self.macs.get(place)) {
+            (Algorithm::Sha256, Some(mac)) => {
+                mac.get_or_init(|| SaltedMac::new(&self.purpose(), key)).hash(value)
             }
-            _ => Vec::new(),
-        })
+            _ => salted_hmac(&self.purpose(), value, key, self.algorithm),
+        }
     }
 
     fn purpose(&self) -> Vec<u8> {
@@ -399,9 +392,8 @@ impl TimestampSigner {
 
     /// Names the purpose. Two purposes must never share a salt.
     #[must_use]
-    pub fn salt(mut self, salt: impl Into<String>) -> Self {
-        self.signer.salt = salt.into();
-        self
+    pub fn salt(self, salt: impl Into<String>) -> Self {
+        Self { signer: self.signer.salt(salt), ..self }
     }
 
     /// Reads the time from `clock`.
@@ -895,6 +887,29 @@ mod tests {
         let signed = Signer::new(&keys()).salt("extra").sign("hello");
         assert_eq!(signed, "hello:bEtKeKrKMEAYR__3upSN6CAFTabg-i__s4EJyxlD-Hs");
         assert_eq!(Signer::new(&keys()).unsign(&signed), Err(SigningError::BadSignature));
+    }
+
+    #[test]
+    fn rule_4_a_signer_that_was_used_signs_for_another_purpose_when_it_is_told_to() {
+        let base = Signer::new(&keys());
+        let (first, timed) = (base.sign("hello"), TimestampSigner::from(base.clone()));
+        let early = timed.sign("hello");
+        for used in [base.clone(), base.clone().salt("extra")] {
+            assert_eq!(used.unsign(&used.sign("hello")), Ok("hello"));
+            let again = used.salt("extra");
+            assert_eq!(again.sign("hello"), "hello:bEtKeKrKMEAYR__3upSN6CAFTabg-i__s4EJyxlD-Hs");
+            assert_eq!(again.unsign(&first), Err(SigningError::BadSignature));
+            assert_eq!(again.clone().salt(Signer::SALT).unsign(&first), Ok("hello"));
+            let other = again.salt(Signer::SALT).algorithm(Algorithm::Sha512);
+            assert_eq!(other.unsign(&first), Err(SigningError::BadSignature));
+            assert_eq!(other.clone().algorithm(Algorithm::Sha256).unsign(&first), Ok("hello"));
+        }
+        let fresh = TimestampSigner::new(&keys()).salt("extra");
+        let extra = timed.clone().salt("extra");
+        assert_eq!(extra.unsign(&early, None), Err(SigningError::BadSignature));
+        assert_eq!(fresh.unsign(&extra.sign("hello"), None), Ok("hello"));
+        assert_eq!(timed.unsign(&early, None), Ok("hello"));
+        assert_eq!(base.sign("hello"), first);
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(crate) struct Guesses {
 }
 
 impl Guesses {
+    /// Rule 3.
     fn place(&self, key: &SessionKey) -> Option<&AtomicI64> {
         let hash = self.spread.hash_one(key);
         self.places.get(usize::try_from(hash % GUESSES as u64).ok()?)
@@ -84,4 +85,22 @@ pub(crate) fn question(is: Condition, user: i64) -> SelectStatement {
 pub(crate) fn answer(row: &QueryResult) -> Result<(session::Model, Option<user::Model>), DbErr> {
     let session = session::Model::from_query_result(row, "")?;
     Ok((session, user::Model::from_query_result_optional(row, PREFIX)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_3_guesses_are_bounded_and_the_last_one_counts() {
+        let guesses = Guesses::default();
+        let keys: Vec<_> = (0..=GUESSES).map(|_| SessionKey::random()).collect();
+        assert!(keys.iter().all(|key| guesses.of(key) == 0));
+        for (id, key) in (1..).zip(&keys) {
+            guesses.learn(key, id);
+            assert_eq!(guesses.of(key), id);
+        }
+        let lost = (1..).zip(&keys).filter(|(id, key)| guesses.of(key) != *id).count();
+        assert!((1..keys.len()).contains(&lost), "{lost} of more keys than places");
+    }
 }

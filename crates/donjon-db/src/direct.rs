@@ -18,7 +18,8 @@
 //! 6. What the disk must confirm, what waits for another process, and what takes long, is the writing thread's: after
 //!    [`writer::CHECKPOINT_AFTER`] transactions the next write is, with a checkpoint before it, and so is the clearing of
 //!    sessions that ended. Who saves one meanwhile has its turn after it, where a lock would be a matter of luck.
-//! 7. The connection that writes is the first to be asked for a session: it has in memory what it wrote.
+//! 7. The connection that writes is the first to be asked for a session: it has in memory what it wrote. What takes longer
+//!    than to fetch a row, as to decode a session and then fetch its user, is done at another.
 
 mod reader;
 mod writer;
@@ -59,9 +60,7 @@ impl Direct {
         key: &str,
         read: impl Fn(session::Model) -> (S, Option<i64>),
     ) -> Option<Option<(S, Option<user::Model>)>> {
-        self.writer
-            .read_at_once(|connection| reader::session_and_user(connection, key, &read))
-            .or_else(|| self.readers.session_and_user(key, &read))
+        self.readers.session_and_user(key, read)
     }
 
     /// The row of a user; `None` where the pool must be asked.

@@ -151,6 +151,9 @@ impl SessionStore for DjangoSessions {
         record: &SessionRecord,
     ) -> Result<Creation, StoreError> {
         let (data, expires) = self.encode(record)?;
+        if let Some(id) = record.data.user_id() {
+            self.guesses.learn(key, id);
+        }
         if let (Some(direct), Moment::Text(expires)) = (self.database.direct(), &expires) {
             let (key, expires) = (key.expose().to_owned(), expires.clone());
             let write = Write::Create { key, data: data.clone(), expires };
@@ -235,5 +238,21 @@ impl SessionStore for DjangoSessions {
         }
         let columns = (Column::SessionKey, Column::ExpireDate);
         delete_expired::<Entity>(&self.database, columns, now, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_no_row_s_names_none() {
+        let end = UnixTime::from_micros(-7);
+        assert_eq!(seen(&version(end, "a b:c")), Some((end, "a b:c")));
+        assert_eq!(seen(&version(end, "")), Some((end, "")));
+        for text in ["", "1", " data", "x data", "99999999999999999999 data"] {
+            assert_eq!(seen(&Version::Text(text.into())), None, "{text:?}");
+        }
+        assert_eq!(seen(&Version::Number(1)), None);
     }
 }

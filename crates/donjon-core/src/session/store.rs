@@ -91,7 +91,7 @@ pub type WithUser = (Stored, Option<Arc<User>>);
 pub enum Version {
     /// A number that grows with each change.
     Number(u64),
-    /// The record's text, or a digest of it.
+    /// What the store tells the state by: the record's text, when it ends, or a digest.
     Text(Arc<str>),
 }
 

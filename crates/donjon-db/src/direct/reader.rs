@@ -90,7 +90,7 @@ pub(super) fn session(
 }
 
 /// What `read` makes of a session's row, and the row of the user whose id it tells.
-pub(super) fn session_and_user<S>(
+fn session_and_user<S>(
     connection: &Connection,
     key: &str,
     read: impl Fn(session::Model) -> (S, Option<i64>),
@@ -175,8 +175,18 @@ mod tests {
         let taken = readers.connections.each_ref().map(|place| place.lock().unwrap());
         assert!(readers.session(key.expose()).is_none() && readers.user(1).is_none());
         assert!(sessions.load(&key, NOW).await.unwrap().is_some());
-        assert!(DjangoAccounts::new(&database).by_id(1).await.unwrap().is_none());
+        let accounts = DjangoAccounts::new(&database);
+        assert!(accounts.by_id(1).await.unwrap().is_none());
+        let both = async || {
+            let found = sessions.load_with_user(&key, NOW, accounts.source().unwrap()).await;
+            found.unwrap().unwrap()
+        };
+        assert!(both().await.1.is_none());
         drop(taken);
+        assert_eq!(
+            both().await.0,
+            SessionStore::load(&sessions, &key, NOW).await.unwrap().unwrap()
+        );
         assert!(readers.session(key.expose()).is_some_and(|row| row.is_some()));
         assert!(readers.user(1).is_some_and(|row| row.is_none()));
     }

@@ -4,8 +4,8 @@
 //! sessions that survive a change of password, accounts found out by timing, and open redirects
 //! after the log-in.
 //!
-//! 1. The user of a request is asked for when somebody needs to know, and once: together with the session where one
-//!    database has both.
+//! 1. The user of a request is asked for when somebody needs to know, and once: together with the session, if one
+//!    database has both and nobody has looked into the session yet.
 //! 2. A session tells its user by `_auth_user_id`, `_auth_user_backend` and `_auth_user_hash`, as
 //!    Django's does. The hash is of the stored password: when that changes, every other session of
 //!    the user ends. A hash under a former key is believed, and replaced under a new session key.
