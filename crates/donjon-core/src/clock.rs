@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::civil::DateTime;
+
 /// A point in time: microseconds since 1970-01-01 00:00 UTC, the precision of Django's dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(i64);
@@ -74,7 +76,7 @@ impl UnixTime {
         if let Ok(instant) = text.parse::<jiff::Timestamp>() {
             return Some(Self(instant.as_microsecond()));
         }
-        let local = text.parse::<jiff::civil::DateTime>().ok()?;
+        let local = text.parse::<DateTime>().ok()?;
         let instant = local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
         Some(Self(instant.as_microsecond()))
     }
@@ -140,44 +142,23 @@ impl UnixTime {
 /// `2025-06-15 15:06:40[.ffffff]`, which every row has: a tenth of the time that all other forms take, which are not
 /// read here.
 fn parse_plain(text: &[u8]) -> Option<UnixTime> {
-    let (whole, micros) = match text.split_at_checked(19)? {
-        (whole, []) => (whole, 0),
-        (whole, [b'.', decimals @ ..]) if decimals.len() == 6 => (whole, number(decimals)?),
-        _ => return None,
-    };
-    let &[
-        y0,
-        y1,
-        y2,
-        y3,
-        b'-',
-        m0,
-        m1,
-        b'-',
-        d0,
-        d1,
-        b' ' | b'T',
-        h0,
-        h1,
-        b':',
-        n0,
-        n1,
-        b':',
-        s0,
-        s1,
-    ] = whole
-    else {
-        return None;
-    };
-    let (year, month, day) = (number(&[y0, y1, y2, y3])?, number(&[m0, m1])?, number(&[d0, d1])?);
-    let (hour, minute, second) = (number(&[h0, h1])?, number(&[n0, n1])?, number(&[s0, s1])?);
-    let days = days_from_civil(year, month, day);
-    let exists = year > 0 && civil_from_days(days) == (year, month, day);
-    if !exists || hour > 23 || minute > 59 || second > 59 {
+    const MARKS: [(usize, u8); 4] = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    let (whole, decimals) = text.split_first_chunk::<19>()?;
+    let is_marked = MARKS.iter().all(|&(at, mark)| whole[at] == mark);
+    if !is_marked || !matches!(whole[10], b' ' | b'T') {
         return None;
     }
-    let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
-    Some(UnixTime::from_seconds(seconds).plus_micros(micros))
+    let micros = match decimals {
+        [] => 0,
+        [b'.', micros @ ..] if micros.len() == 6 => number(micros)?,
+        _ => return None,
+    };
+    let year = i16::try_from(number(&whole[..4])?).ok().filter(|year| *year > 0)?;
+    let two = |at: usize| i8::try_from(number(&whole[at..at + 2])?).ok();
+    let (month, day) = (two(5)?, two(8)?);
+    let time = DateTime::new(year, month, day, two(11)?, two(14)?, two(17)?, 0).ok()?;
+    let since = time.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+    Some(UnixTime::from_seconds(since.as_secs()).plus_micros(micros))
 }
 
 /// A number of few digits.
@@ -210,16 +191,6 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// The inverse of [`civil_from_days`]; for a day that does not exist, another day.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let month_from_march = (month + 9).rem_euclid(12);
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 /// The length of `2025-06-15T15:06:40.123456+00:00`.

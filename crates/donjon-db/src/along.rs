@@ -14,7 +14,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use donjon_core::session::SessionKey;
+use donjon_core::session::{SessionData, SessionKey};
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, SelectStatement};
 use sea_orm::{
@@ -49,10 +49,11 @@ impl Guesses {
         self.place(key).map_or(0, |place| place.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn learn(&self, key: &SessionKey, user: i64) {
-        if let Some(place) = self.place(key) {
-            place.store(user, Ordering::Relaxed);
-        }
+    /// Whom the session names, to be guessed from now on.
+    pub(crate) fn learn(&self, key: &SessionKey, data: &SessionData) -> Option<i64> {
+        let user = data.user_id()?;
+        self.place(key)?.store(user, Ordering::Relaxed);
+        Some(user)
     }
 }
 
@@ -97,7 +98,9 @@ mod tests {
         let keys: Vec<_> = (0..=GUESSES).map(|_| SessionKey::random()).collect();
         assert!(keys.iter().all(|key| guesses.of(key) == 0));
         for (id, key) in (1..).zip(&keys) {
-            guesses.learn(key, id);
+            let mut data = SessionData::default();
+            data.insert(SessionData::USER_ID, &id).unwrap();
+            assert_eq!(guesses.learn(key, &data), Some(id));
             assert_eq!(guesses.of(key), id);
         }
         let lost = (1..).zip(&keys).filter(|(id, key)| guesses.of(key) != *id).count();

@@ -12,11 +12,12 @@ use donjon_core::session::{
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, ConnectionTrait, Set, Value};
 
-use crate::accounts::user;
+use crate::accounts;
 use crate::along::{self, Guesses};
 use crate::database::insert_new;
 use crate::direct::{Outcome, Write};
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
+use crate::entity::user;
 use crate::error::store_error;
 use crate::expired::delete_expired;
 use crate::time::Moment;
@@ -60,6 +61,21 @@ impl DjangoSessions {
             Event::SessionSuspicious { problem: &suspicious }.emit();
             SessionData::default()
         })
+    }
+
+    /// A live session and the row of its user, if that was the guess.
+    async fn ask_for_both(
+        &self,
+        key: &SessionKey,
+        now: UnixTime,
+    ) -> Result<(Option<Stored>, Option<user::Model>), StoreError> {
+        let question = along::question(self.has(key), self.guesses.of(key));
+        let found = self.database.read(|| self.database.reader.query_one(&question)).await?;
+        let Some(found) = found else { return Ok((None, None)) };
+        let (row, user) = along::answer(&found).map_err(store_error)?;
+        let Some(stored) = self.live(row, now) else { return Ok((None, None)) };
+        let id = self.guesses.learn(key, &stored.record.data);
+        Ok((Some(stored), user.filter(|user| Some(user.id.into()) == id)))
     }
 
     fn encode(&self, record: &SessionRecord) -> Result<(String, Moment), StoreError> {
@@ -114,35 +130,20 @@ impl SessionStore for DjangoSessions {
         if !self.database.holds(key.expose()) {
             return Ok(None);
         }
-        let named = |stored: &Stored| stored.record.data.user_id();
         let in_place = self.database.direct().and_then(|direct| {
             direct.session_and_user(key.expose(), |row| {
                 let stored = self.live(row, now);
-                let id = stored.as_ref().and_then(named);
+                let id = stored.as_ref().and_then(|stored| stored.record.data.user_id());
                 (stored, id)
             })
         });
         let (stored, row) = match in_place {
             Some(found) => found.unwrap_or_default(),
-            None => {
-                let question = along::question(self.has(key), self.guesses.of(key));
-                let query = || self.database.reader.query_one(&question);
-                let found = self.database.read(query).await?;
-                let found = found.as_ref().map(along::answer).transpose().map_err(store_error)?;
-                match found {
-                    Some((session, row)) => (self.live(session, now), row),
-                    None => (None, None),
-                }
-            }
+            None => self.ask_for_both(key, now).await?,
         };
-        let Some(stored) = stored else { return Ok(None) };
-        let id = named(&stored);
-        if let Some(id) = id {
-            self.guesses.learn(key, id);
-        }
         // What is wrong with a row is said to whoever asks for the user.
-        let user = row.filter(|row| Some(row.id.into()) == id).and_then(|row| user(row).ok());
-        Ok(Some((stored, user.map(Arc::new))))
+        let user = row.and_then(|row| accounts::user(row).ok()).map(Arc::new);
+        Ok(stored.map(|stored| (stored, user)))
     }
 
     async fn create(
@@ -151,9 +152,6 @@ impl SessionStore for DjangoSessions {
         record: &SessionRecord,
     ) -> Result<Creation, StoreError> {
         let (data, expires) = self.encode(record)?;
-        if let Some(id) = record.data.user_id() {
-            self.guesses.learn(key, id);
-        }
         if let (Some(direct), Moment::Text(expires)) = (self.database.direct(), &expires) {
             let (key, expires) = (key.expose().to_owned(), expires.clone());
             let write = Write::Create { key, data: data.clone(), expires };
@@ -162,6 +160,7 @@ impl SessionStore for DjangoSessions {
                 _ => Creation::KeyTaken,
             });
         }
+        self.guesses.learn(key, &record.data);
         let row = ActiveModel {
             session_key: Set(key.expose().into()),
             session_data: Set(data.clone()),

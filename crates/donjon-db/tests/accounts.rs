@@ -6,31 +6,17 @@ mod place;
 
 use std::sync::Arc;
 
-use donjon_core::account::{AccountStore, EncodedPassword, NewUser, User, UserCreation};
+use donjon_core::account::{AccountStore, EncodedPassword};
 use donjon_core::clock::UnixTime;
 use donjon_db::{CachedAccounts, Database, DjangoAccounts};
+use place::accounts::{JOINED, create};
 use place::{Fresh, Place};
 use sea_orm::ConnectionTrait;
-
-const JOINED: UnixTime = UnixTime::from_micros(1_700_000_000_123_456);
 
 async fn store(place: Place) -> (Fresh, Database, DjangoAccounts) {
     let (fresh, database) = place.migrated().await;
     let accounts = DjangoAccounts::new(&database);
     (fresh, database, accounts)
-}
-
-async fn create(accounts: &DjangoAccounts, username: &str) -> Option<Arc<User>> {
-    let new = NewUser {
-        username: username.into(),
-        password: EncodedPassword::new("pbkdf2_sha256$1$salt$hash"),
-        email: "a@example.com".into(),
-        date_joined: JOINED,
-    };
-    match accounts.create(new).await.unwrap() {
-        UserCreation::Created(user) => Some(user),
-        UserCreation::NameTaken => None,
-    }
 }
 
 on_each! {

@@ -11,15 +11,14 @@ mod place;
 
 use std::sync::Arc;
 
-use donjon_core::account::{
-    AccountStore, EncodedPassword, NewUser, User, UserCreation, UserSource,
-};
+use donjon_core::account::{AccountStore, EncodedPassword, User, UserSource};
 use donjon_core::clock::UnixTime;
 use donjon_core::secret::Keys;
 use donjon_core::session::{
     HashedKeys, SessionCodec, SessionData, SessionKey, SessionRecord, SessionStore, WithUser,
 };
 use donjon_db::{CachedAccounts, Database, DjangoAccounts, DjangoSessions};
+use place::accounts::create;
 use place::sessions::update;
 use place::{Fresh, Place};
 use sea_orm::ConnectionTrait;
@@ -42,16 +41,7 @@ impl Site {
     }
 
     async fn user(&self, name: &str) -> Arc<User> {
-        let new = NewUser {
-            username: name.into(),
-            password: EncodedPassword::new("pbkdf2_sha256$1$salt$hash"),
-            email: format!("{name}@example.com"),
-            date_joined: UnixTime::from_micros(1_700_000_000_123_456),
-        };
-        match self.accounts.create(new).await.unwrap() {
-            UserCreation::Created(user) => user,
-            UserCreation::NameTaken => panic!("nobody else has it"),
-        }
+        create(&self.accounts, name).await.unwrap()
     }
 
     async fn session(&self, json: &str) -> SessionKey {

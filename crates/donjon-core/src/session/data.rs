@@ -10,9 +10,6 @@ use serde_json::value::RawValue;
 
 use crate::signing::{SigningError, from_json, to_ascii_json};
 
-/// The name of the user who is logged in.
-const USER_ID: &str = "_auth_user_id";
-
 /// A session's values by name, in the order in which they were added.
 ///
 /// Each is kept as the JSON it came as, and read only when it is asked for; what nobody touches goes
@@ -22,6 +19,9 @@ const USER_ID: &str = "_auth_user_id";
 pub struct SessionData(Arc<IndexMap<String, Box<RawValue>>>);
 
 impl SessionData {
+    /// The name of the id of the user who is logged in. Django: `SESSION_KEY`.
+    pub const USER_ID: &'static str = "_auth_user_id";
+
     /// Reads a JSON object.
     ///
     /// # Errors
@@ -89,12 +89,12 @@ impl SessionData {
         }
     }
 
-    /// The id of the user who is logged in: text, or a number as very old Django wrote it. Django: `_auth_user_id`.
+    /// The id of the user who is logged in: text, or a number as very old Django wrote it.
     #[must_use]
     pub fn user_id(&self) -> Option<i64> {
-        match self.text(USER_ID) {
+        match self.text(Self::USER_ID) {
             Some(text) => text.trim().parse().ok(),
-            None => self.value(USER_ID).ok().flatten(),
+            None => self.value(Self::USER_ID).ok().flatten(),
         }
     }
 

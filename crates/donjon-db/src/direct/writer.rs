@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params, params_from_iter};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -252,20 +252,18 @@ fn act(connection: &Connection, write: &Write) -> rusqlite::Result<Outcome> {
         }
         Write::Update { key, data, expires, seen } => {
             // An index of the column is written to as soon as the column is named, whatever its value.
-            let count = match expires {
-                Some(expires) => connection
-                    .prepare_cached(
-                        "UPDATE django_session SET session_data = ?2, expire_date = ?4 \
-                         WHERE session_key = ?1 AND session_data = ?3",
-                    )?
-                    .execute(params![key, data, seen, expires])?,
-                None => connection
-                    .prepare_cached(
-                        "UPDATE django_session SET session_data = ?2 \
-                         WHERE session_key = ?1 AND session_data = ?3",
-                    )?
-                    .execute(params![key, data, seen])?,
+            let update = match expires {
+                Some(_) => {
+                    "UPDATE django_session SET session_data = ?2, expire_date = ?4 \
+                     WHERE session_key = ?1 AND session_data = ?3"
+                }
+                None => {
+                    "UPDATE django_session SET session_data = ?2 \
+                     WHERE session_key = ?1 AND session_data = ?3"
+                }
             };
+            let values = params_from_iter([key, data, seen].into_iter().chain(expires));
+            let count = connection.prepare_cached(update)?.execute(values)?;
             if count > 0 {
                 return Ok(Outcome::Done);
             }

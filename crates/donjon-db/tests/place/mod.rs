@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "the helpers of tests stop a test")]
 
+pub(crate) mod accounts;
 pub(crate) mod network;
 pub(crate) mod sessions;
 

@@ -16,7 +16,7 @@ use super::policy::{AuthPolicy, BACKEND, HashOf};
 use super::sessions::{Device, SessionList};
 use crate::password::{Busy, Verification};
 
-const USER_ID: &str = "_auth_user_id";
+const USER_ID: &str = SessionData::USER_ID;
 const USER_BACKEND: &str = "_auth_user_backend";
 const USER_HASH: &str = "_auth_user_hash";
 
